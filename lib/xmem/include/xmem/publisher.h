@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * xmem/publisher.h: one end of a control socket, the one with the frames.
+ *
+ * A publisher listens at an address. Every subscriber that connects gets each
+ * segment's file descriptor once, read-only, and then only small messages:
+ * which region of which segment is the next frame. The publisher keeps the
+ * account of who holds what; a frame is not given back to its owner before
+ * the last subscriber that was sent it has released it or hung up.
+ *
+ * Addresses:
+ *   NAME        lives in the first writable of $XDG_RUNTIME_DIR/xmem,
+ *               /run/xmem, /tmp/xmem-UID;
+ *   a/path      with a slash: that path;
+ *   @NAME       Linux's abstract namespace, for processes of the same uid.
+ */
+#ifndef XMEM_PUBLISHER_H
+#define XMEM_PUBLISHER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <xmem/error.h>
+#include <xmem/frame.h>
+#include <xmem/pool.h>
+
+XMEM_BEGIN_DECLS
+
+struct xmem_publisher;
+
+#define XMEM_DEFAULT_ADDRESS "default"
+#define XMEM_MAX_GRANT 64
+
+enum xmem_publisher_flags {
+  /* No I/O thread: the caller polls xmem_publisher_get_fd () and calls
+   * xmem_publisher_dispatch (). */
+  XMEM_PUBLISHER_NO_THREAD = 1 << 0,
+  /* Subscribers that asked for every frame lose frames rather than hold the
+   * publisher back. */
+  XMEM_PUBLISHER_LEAKY = 1 << 1,
+};
+
+struct xmem_publisher_params {
+  size_t struct_size; /* sizeof (struct xmem_publisher_params) */
+  const char *address; /* NULL: XMEM_DEFAULT_ADDRESS */
+  unsigned flags; /* enum xmem_publisher_flags */
+  unsigned mode; /* permissions of the socket file; 0: 0600 */
+  uint32_t max_clients; /* further ones are refused; 0: no limit */
+  uint32_t max_buffers; /* most frames one client may hold; 0: 4; at most
+                           XMEM_MAX_GRANT */
+
+  /* Called from the I/O thread (or from dispatch), never after
+   * xmem_publisher_free () has returned. From there every function may be
+   * called, except xmem_publisher_free () with XMEM_PUBLISHER_NO_THREAD.
+   * @client_fd is the number of the client's socket, to tell clients apart. */
+  void (*client_connected) (int client_fd, void *user_data);
+  void (*client_disconnected) (int client_fd, void *user_data);
+  void *user_data;
+};
+
+/**
+ * Binds the address and starts listening; subscribers may connect from now
+ * on. A socket file that a dead process left behind is replaced; a live
+ * publisher's is not.
+ *
+ * Ownership: the caller frees it with xmem_publisher_free ().
+ * Threads: all functions of one publisher may be called from any thread.
+ * Blocks: never.
+ * Returns: 0; XMEM_IN_USE, with the owner's pid in the message; XMEM_INVALID;
+ *   XMEM_REFUSED when no folder may be written; XMEM_SYSTEM;
+ *   XMEM_NO_MEMORY.
+ */
+XMEM_API int xmem_publisher_new (const struct xmem_publisher_params *params,
+    struct xmem_publisher **publisher_out, struct xmem_error *error);
+
+/**
+ * Ends the publisher. The address is free at once; every subscriber still
+ * gets what was sent, then a clean end. What subscribers hold stays valid and
+ * unchanged: the library keeps it, on a thread of its own if need be, until
+ * the last one has let go, and only then calls the frames' done functions
+ * that are still outstanding.
+ *
+ * NULL is allowed. Blocks: never.
+ */
+XMEM_API void xmem_publisher_free (struct xmem_publisher *publisher);
+
+/** The address as resolved: a path, or "@NAME". Lives as long as @publisher. */
+XMEM_API const char *xmem_publisher_get_address (
+    const struct xmem_publisher *publisher);
+
+/**
+ * Announces what the frames from here on are. Subscribers that join later
+ * are told on joining.
+ *
+ * Blocks: never. Returns: 0, XMEM_INVALID, XMEM_NO_MEMORY, XMEM_NO_SPACE.
+ */
+XMEM_API int xmem_publisher_set_stream (struct xmem_publisher *publisher,
+    const struct xmem_stream_info *stream, struct xmem_error *error);
+
+struct xmem_publish {
+  size_t struct_size; /* sizeof (struct xmem_publish) */
+  const struct xmem_region *regions;
+  size_t n_regions; /* 0 to XMEM_MAX_REGIONS */
+  const struct xmem_frame_info *info;
+
+  /* Called exactly once if the frame was taken (return value 0), when no
+   * subscriber has it any more; possibly before xmem_publisher_publish ()
+   * returns, from any thread, no lock held. Until then the bytes of the
+   * regions must not change and their segments must stay referenced. */
+  void (*done) (void *done_data);
+  void *done_data;
+};
+
+/**
+ * Sends one frame to every subscriber that is due one.
+ *
+ * A subscriber with delivery "every" that holds its full grant makes the call
+ * wait, unless the publisher is leaky. One with delivery "latest" never does.
+ *
+ * @timeout_ns: how long to wait for "every" subscribers.
+ * Blocks: up to @timeout_ns; xmem_publisher_interrupt () ends the wait.
+ * Returns: 0, also when there is no subscriber; XMEM_AGAIN, XMEM_INTERRUPTED:
+ *   nobody got the frame; XMEM_INVALID; XMEM_NO_MEMORY; XMEM_FULL when the
+ *   regions lie in more segments than one publisher can serve (256).
+ */
+XMEM_API int xmem_publisher_publish (struct xmem_publisher *publisher,
+    const struct xmem_publish *frame, int64_t timeout_ns,
+    struct xmem_error *error);
+
+/**
+ * The short way for a single buffer of a pool: takes a reference on @buffer
+ * for as long as any subscriber holds it.
+ */
+XMEM_API int xmem_publisher_publish_buffer (struct xmem_publisher *publisher,
+    struct xmem_buffer *buffer, const struct xmem_frame_info *info,
+    int64_t timeout_ns, struct xmem_error *error);
+
+/**
+ * Ends the stream: every subscriber gets the frames still due to it and then
+ * the end. A frame that waits for a "latest" subscriber's credit is sent at
+ * once, past its grant, so that the last frame is never lost.
+ *
+ * Frames published later begin a new stream for the subscribers that stay.
+ * Blocks: never.
+ */
+XMEM_API void xmem_publisher_send_eos (struct xmem_publisher *publisher);
+
+/**
+ * Waits until at least @n_clients subscribers are connected.
+ *
+ * Blocks: up to @timeout_ns. Returns: 0, XMEM_AGAIN, XMEM_INTERRUPTED.
+ */
+XMEM_API int xmem_publisher_wait_clients (
+    struct xmem_publisher *publisher, uint32_t n_clients, int64_t timeout_ns);
+
+/**
+ * Waits until every subscriber has released every frame.
+ *
+ * Blocks: up to @timeout_ns. Returns: 0, XMEM_AGAIN, XMEM_INTERRUPTED.
+ */
+XMEM_API int xmem_publisher_wait_released (
+    struct xmem_publisher *publisher, int64_t timeout_ns);
+
+/**
+ * While @interrupted, every wait of this publisher returns XMEM_INTERRUPTED at
+ * once, those under way included.
+ */
+XMEM_API void xmem_publisher_interrupt (
+    struct xmem_publisher *publisher, bool interrupted);
+
+/**
+ * For event loops: readable when xmem_publisher_dispatch () has work.
+ * Ownership: the publisher's; only to be polled.
+ */
+XMEM_API int xmem_publisher_get_fd (const struct xmem_publisher *publisher);
+
+/**
+ * Accepts, reads and answers what is there. Only with
+ * XMEM_PUBLISHER_NO_THREAD, and from one thread at a time.
+ *
+ * Blocks: up to @timeout_ns for something to do. Returns: 0, XMEM_AGAIN.
+ */
+XMEM_API int xmem_publisher_dispatch (
+    struct xmem_publisher *publisher, int64_t timeout_ns);
+
+struct xmem_publisher_stats {
+  uint32_t n_clients; /* connected now */
+  uint64_t clients_served; /* ever */
+  uint64_t frames_published;
+  uint64_t frames_delivered; /* over all clients */
+  uint64_t frames_dropped; /* over all clients, on purpose */
+  uint32_t frames_held; /* by any client now */
+  uint32_t n_segments; /* announced and not retired */
+  uint64_t segments_sent; /* file descriptors sent, over all clients */
+};
+
+XMEM_API void xmem_publisher_get_stats (
+    struct xmem_publisher *publisher, struct xmem_publisher_stats *stats_out);
+
+XMEM_END_DECLS
+#endif

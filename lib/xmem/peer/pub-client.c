@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: MIT */
+/* One subscriber as the publisher sees it: what it may have, what it has.
+ *
+ * The account is kept here and nowhere else; nothing the client says can do
+ * more than give back what it holds. With the publisher's lock held
+ * throughout; never blocks.
+ *
+ * Invariant: a frame is in `held` from the moment it is sent until the client
+ * releases it or hangs up. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "peer/pub-private.h"
+
+/* --- sending ------------------------------------------------------------- */
+
+static void
+watch (struct xmem_publisher *pub, struct pub_client *client, uint32_t events)
+{
+  struct epoll_event event = { .events = events, .data.ptr = client };
+
+  epoll_ctl (pub->epoll_fd, EPOLL_CTL_MOD, client->connection.fd, &event);
+}
+
+static void
+update_wants_write (struct xmem_publisher *pub, struct pub_client *client)
+{
+  bool wants = client->connection.first && !client->broken;
+
+  if (wants == client->wants_write || client->state == PUB_CLIENT_EVICTED)
+    return;
+  client->wants_write = wants;
+  watch (pub, client, EPOLLIN | (wants ? EPOLLOUT : 0));
+}
+
+void
+pub_client_send (struct xmem_publisher *pub, struct pub_client *client,
+    struct xmem_packet *packet)
+{
+  int r;
+
+  if (client->broken || client->state != PUB_CLIENT_ACTIVE)
+    return;
+  r = xmem_connection_send (&client->connection, packet);
+  if (r == XMEM_FULL || r == XMEM_NO_MEMORY)
+    pub_client_evict (pub, client, r, "too many messages were not read");
+  else if (r != 0)
+    client->broken = true;
+  update_wants_write (pub, client);
+}
+
+static void
+send_message (struct xmem_publisher *pub, struct pub_client *client,
+    const struct xmem_wire_message *message)
+{
+  struct xmem_packet *packet = xmem_packet_new (message, -1);
+
+  if (packet)
+    pub_client_send (pub, client, packet);
+  xmem_packet_unref (packet);
+}
+
+void
+pub_client_flush (struct xmem_publisher *pub, struct pub_client *client)
+{
+  if (!client->broken
+      && xmem_connection_flush (&client->connection) == XMEM_GONE)
+    client->broken = true;
+  update_wants_write (pub, client);
+}
+
+static void
+send_stream (struct xmem_publisher *pub, struct pub_client *client,
+    struct pub_stream *stream)
+{
+  if (client->epoch == stream->epoch)
+    return;
+  client->epoch = stream->epoch;
+  pub_client_send (pub, client, stream->packet);
+}
+
+static void
+send_segments (struct xmem_publisher *pub, struct pub_client *client,
+    const struct pub_frame *frame)
+{
+  for (unsigned i = 0; i < frame->n_segments; i++) {
+    unsigned place = frame->segments[i];
+    uint64_t bit = UINT64_C (1) << (place % 64);
+
+    if (client->has_segment[place / 64] & bit)
+      continue;
+    client->has_segment[place / 64] |= bit;
+    pub_client_send (pub, client, pub->segments[place].packet);
+    pub->stats.segments_sent++;
+  }
+}
+
+static void
+send_frame (struct xmem_publisher *pub, struct pub_client *client,
+    struct pub_frame *frame)
+{
+  send_stream (pub, client, frame->stream);
+  client->needs_key = false;
+  send_segments (pub, client, frame);
+  frame->refs++;
+  client->held[client->n_held++] = frame;
+  pub_client_send (pub, client, frame->packet);
+  pub->stats.frames_delivered++;
+}
+
+/* --- delivery ------------------------------------------------------------ */
+
+bool
+pub_client_has_credit (const struct pub_client *client)
+{
+  return client->n_held < client->grant;
+}
+
+static void
+drop_pending (struct xmem_publisher *pub, struct pub_client *client)
+{
+  if (!client->pending)
+    return;
+  pub_frame_unref (pub, client->pending);
+  client->pending = NULL;
+}
+
+static void
+skip (struct xmem_publisher *pub, struct pub_client *client)
+{
+  client->needs_key = true;
+  pub->stats.frames_dropped++;
+}
+
+/* Without credit "latest" keeps the newest frame that can be decoded: a delta
+ * unit never replaces what it may depend on. */
+static void
+keep_pending (struct xmem_publisher *pub, struct pub_client *client,
+    struct pub_frame *frame)
+{
+  bool is_delta = frame->flags & XMEM_FRAME_DELTA_UNIT;
+
+  if (client->pending && is_delta) {
+    skip (pub, client);
+    return;
+  }
+  if (client->pending) {
+    drop_pending (pub, client);
+    pub->stats.frames_dropped++;
+  }
+  client->pending = frame;
+  frame->refs++;
+  client->needs_key = false;
+}
+
+void
+pub_client_offer (struct xmem_publisher *pub, struct pub_client *client,
+    struct pub_frame *frame)
+{
+  if (client->state != PUB_CLIENT_ACTIVE || client->broken)
+    return;
+  if (client->needs_key && frame->flags & XMEM_FRAME_DELTA_UNIT)
+    skip (pub, client);
+  else if (pub_client_has_credit (client) && !client->pending)
+    send_frame (pub, client, frame);
+  else if (client->delivery == XMEM_DELIVERY_LATEST)
+    keep_pending (pub, client, frame);
+  else
+    skip (pub, client);
+}
+
+static void
+send_pending (struct xmem_publisher *pub, struct pub_client *client)
+{
+  struct pub_frame *frame = xmem_steal_ptr (client->pending);
+
+  if (!frame)
+    return;
+  if (client->n_held < XMEM_PUB_MAX_HELD) {
+    bool needs_key = client->needs_key; /* what was skipped came later */
+
+    send_frame (pub, client, frame);
+    client->needs_key = needs_key;
+  } else {
+    skip (pub, client);
+  }
+  pub_frame_unref (pub, frame);
+}
+
+void
+pub_client_announce (struct xmem_publisher *pub, struct pub_client *client)
+{
+  if (client->state == PUB_CLIENT_ACTIVE && !client->pending && pub->stream)
+    send_stream (pub, client, pub->stream);
+}
+
+void
+pub_client_finish (struct xmem_publisher *pub, struct pub_client *client,
+    const struct xmem_wire_message *message)
+{
+  if (client->state != PUB_CLIENT_ACTIVE)
+    return;
+  send_pending (pub, client);
+  pub_client_announce (pub, client);
+  client->needs_key = false;
+  send_message (pub, client, message);
+}
+
+/* --- what a client says -------------------------------------------------- */
+
+void
+pub_client_leave (struct xmem_publisher *pub, struct pub_client *client,
+    enum pub_client_state state)
+{
+  if (client->state == PUB_CLIENT_ACTIVE)
+    pub->stats.n_clients--;
+  client->state = state;
+  drop_pending (pub, client);
+  pthread_cond_broadcast (&pub->changed);
+  pub_wake (pub);
+}
+
+void
+pub_client_evict (struct xmem_publisher *pub, struct pub_client *client,
+    int status, const char *reason)
+{
+  struct xmem_wire_message m = { .type = XMEM_WIRE_ERROR };
+  struct xmem_packet *packet;
+
+  if (client->state == PUB_CLIENT_EVICTED)
+    return;
+  pub_client_leave (pub, client, PUB_CLIENT_EVICTED);
+  m.error.status = status;
+  m.error.text = (struct xmem_wire_text){ reason, strlen (reason) };
+  packet = xmem_packet_new (&m, -1);
+  if (packet)
+    (void) xmem_connection_send (&client->connection, packet);
+  xmem_packet_unref (packet);
+  /* It may read our words to the end; we only wait for its hang-up. */
+  shutdown (client->connection.fd, SHUT_WR);
+  watch (pub, client, 0);
+}
+
+static void
+welcome (struct xmem_publisher *pub, struct pub_client *client,
+    const struct xmem_wire_hello *hello)
+{
+  struct xmem_wire_message m = { .type = XMEM_WIRE_WELCOME };
+
+  client->grant = hello->n_buffers < pub->params.max_buffers
+                      ? hello->n_buffers
+                      : pub->params.max_buffers;
+  client->delivery = (enum xmem_delivery) hello->delivery;
+  client->state = PUB_CLIENT_ACTIVE;
+  client->needs_key = pub->started;
+  pub->stats.n_clients++;
+  pub->stats.clients_served++;
+  m.welcome.version = XMEM_WIRE_VERSION_MAX;
+  m.welcome.grant = client->grant;
+  m.welcome.pid = (uint32_t) getpid ();
+  send_message (pub, client, &m);
+  pub_client_announce (pub, client);
+  pthread_cond_broadcast (&pub->changed);
+}
+
+void
+pub_client_hello (struct xmem_publisher *pub, struct pub_client *client,
+    const struct xmem_wire_hello *hello)
+{
+  char words[128];
+
+  if (client->state != PUB_CLIENT_NEW
+      || hello->delivery > XMEM_DELIVERY_EVERY) {
+    pub_client_evict (pub, client, XMEM_PROTOCOL, "an unexpected HELLO");
+  } else if (hello->version_min > XMEM_WIRE_VERSION_MAX
+             || hello->version_max < XMEM_WIRE_VERSION_MIN) {
+    snprintf (words, sizeof (words),
+        "the publisher speaks protocol versions %d to %d, not %u to %u",
+        XMEM_WIRE_VERSION_MIN, XMEM_WIRE_VERSION_MAX, hello->version_min,
+        hello->version_max);
+    pub_client_evict (pub, client, XMEM_VERSION, words);
+  } else if (pub->params.max_clients > 0
+             && pub->stats.n_clients >= pub->params.max_clients) {
+    snprintf (words, sizeof (words), "the publisher serves at most %u clients",
+        pub->params.max_clients);
+    pub_client_evict (pub, client, XMEM_REFUSED, words);
+  } else {
+    welcome (pub, client, hello);
+  }
+}
+
+static bool
+release_one (
+    struct xmem_publisher *pub, struct pub_client *client, uint64_t sequence)
+{
+  for (unsigned i = 0; i < client->n_held; i++) {
+    if (client->held[i]->sequence != sequence)
+      continue;
+    pub_frame_unref (pub, client->held[i]);
+    client->n_held--;
+    memmove (&client->held[i], &client->held[i + 1],
+        (client->n_held - i) * sizeof (client->held[0]));
+    return true;
+  }
+  return false;
+}
+
+void
+pub_client_release (struct xmem_publisher *pub, struct pub_client *client,
+    const struct xmem_wire_sequences *sequences)
+{
+  bool good = sequences->n > 0;
+
+  for (uint32_t i = 0; i < sequences->n && good; i++)
+    good = release_one (pub, client, sequences->sequences[i]);
+  if (!good) {
+    pub_client_evict (
+        pub, client, XMEM_PROTOCOL, "a release of what was not held");
+    return;
+  }
+  if (client->pending && pub_client_has_credit (client)) {
+    send_pending (pub, client);
+    pub_client_announce (pub, client);
+  }
+  pthread_cond_broadcast (&pub->changed);
+}
+
+static bool
+is_kept (const struct xmem_wire_sequences *kept, uint64_t sequence)
+{
+  for (uint32_t i = 0; i < kept->n; i++)
+    if (kept->sequences[i] == sequence)
+      return true;
+  return false;
+}
+
+void
+pub_client_detach (struct xmem_publisher *pub, struct pub_client *client,
+    const struct xmem_wire_sequences *kept)
+{
+  pub_client_leave (pub, client, PUB_CLIENT_LEAVING);
+  for (unsigned i = client->n_held; i > 0; i--)
+    if (!is_kept (kept, client->held[i - 1]->sequence))
+      release_one (pub, client, client->held[i - 1]->sequence);
+}
+
+void
+pub_client_gone (struct xmem_publisher *pub, struct pub_client *client)
+{
+  pub_client_leave (pub, client, PUB_CLIENT_GONE);
+  while (client->n_held > 0)
+    pub_frame_unref (pub, client->held[--client->n_held]);
+  xmem_connection_close (&client->connection);
+}

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT */
+/* What is out: frames, the streams they belong to, the segments they lie in.
+ *
+ * Owns the reference counts of these three and the segment table. Knows
+ * clients only as a list to tell a segment's end to. With the publisher's
+ * lock held throughout. */
+#include <string.h>
+#include <fcntl.h>
+
+#include "base/clock.h"
+#include "mem/memfd.h"
+#include "peer/pub-private.h"
+
+/* --- streams ------------------------------------------------------------- */
+
+int
+pub_stream_new (struct xmem_publisher *pub, const struct xmem_stream_info *info,
+    struct pub_stream **stream_out, struct xmem_error *error)
+{
+  size_t size = info->caps ? strlen (info->caps) : 0;
+  struct xmem_wire_message m = { .type = XMEM_WIRE_STREAM };
+  struct pub_stream *stream;
+  int fd = -1, r;
+
+  if (size > XMEM_MAX_CAPS)
+    return xmem_error_set (error, XMEM_INVALID, 0,
+        "caps of %zu bytes: at most %d are possible", size, XMEM_MAX_CAPS);
+  m.stream.epoch = ++pub->next_epoch;
+  m.stream.base_time_ns = info->base_time_ns;
+  m.stream.latency_ns = info->latency_ns;
+  if (size > XMEM_WIRE_MAX_INLINE_CAPS) {
+    r = xmem_memfd_from_bytes (info->caps, size, &fd, error);
+    if (r != 0)
+      return r;
+    m.stream.caps_fd_size = size;
+  } else {
+    m.stream.caps = (struct xmem_wire_text){ info->caps, size };
+  }
+  stream = calloc (1, sizeof (*stream));
+  if (stream)
+    stream->packet = xmem_packet_new (&m, fd);
+  if (!stream || !stream->packet) {
+    free (stream);
+    return xmem_error_set (error, XMEM_NO_MEMORY, 0, "no memory for caps");
+  }
+  stream->refs = 1;
+  stream->epoch = m.stream.epoch;
+  *stream_out = stream;
+  return 0;
+}
+
+void
+pub_stream_unref (struct pub_stream *stream)
+{
+  if (!stream || --stream->refs > 0)
+    return;
+  xmem_packet_unref (stream->packet);
+  free (stream);
+}
+
+/* --- segments ------------------------------------------------------------ */
+
+static struct xmem_packet *
+segment_packet (uint32_t id, const struct xmem_segment *segment)
+{
+  struct xmem_wire_message m = { .type = XMEM_WIRE_SEGMENT };
+  int fd = fcntl (segment->fd, F_DUPFD_CLOEXEC, 0);
+
+  m.segment.id = id;
+  m.segment.kind = XMEM_WIRE_SEGMENT_MEMFD;
+  m.segment.size = segment->size;
+  return fd < 0 ? NULL : xmem_packet_new (&m, fd);
+}
+
+/* The segment's place in the table, made if need be; -1 if there is none. */
+static int
+segment_place (struct xmem_publisher *pub, struct xmem_segment *segment)
+{
+  struct pub_segment *entry;
+  int empty = -1;
+
+  for (int i = 0; i < XMEM_PUB_MAX_SEGMENTS; i++) {
+    if (pub->segments[i].segment == segment)
+      return i;
+    if (!pub->segments[i].segment && empty < 0)
+      empty = i;
+  }
+  if (empty < 0)
+    return -1;
+  entry = &pub->segments[empty];
+  entry->id = ++pub->next_segment_id;
+  entry->packet = segment_packet (entry->id, segment);
+  if (!entry->packet)
+    return -1;
+  entry->segment = xmem_segment_ref (segment);
+  entry->n_frames = 0;
+  pub->stats.n_segments++;
+  return empty;
+}
+
+static void
+forget_segment (struct xmem_publisher *pub, unsigned place)
+{
+  struct pub_segment *entry = &pub->segments[place];
+  struct xmem_wire_message m = { .type = XMEM_WIRE_RETIRE };
+  uint64_t bit = UINT64_C (1) << (place % 64);
+  struct xmem_packet *packet;
+
+  m.retire = entry->id;
+  packet = xmem_packet_new (&m, -1);
+  for (struct pub_client *c = pub->clients; c; c = c->next) {
+    if (packet && c->has_segment[place / 64] & bit)
+      pub_client_send (pub, c, packet);
+    c->has_segment[place / 64] &= ~bit;
+  }
+  xmem_packet_unref (packet);
+  xmem_packet_unref (entry->packet);
+  xmem_segment_unref (entry->segment);
+  memset (entry, 0, sizeof (*entry));
+  pub->stats.n_segments--;
+}
+
+void
+pub_retire_segments (struct xmem_publisher *pub, bool all)
+{
+  for (unsigned i = 0; i < XMEM_PUB_MAX_SEGMENTS; i++) {
+    struct pub_segment *entry = &pub->segments[i];
+
+    if (entry->segment && entry->n_frames == 0
+        && (all || xmem_segment_is_retired (entry->segment)))
+      forget_segment (pub, i);
+  }
+}
+
+/* --- frames -------------------------------------------------------------- */
+
+static int
+place_regions (struct xmem_publisher *pub, const struct xmem_publish *publish,
+    struct pub_frame *frame, struct xmem_wire_frame *wire,
+    struct xmem_error *error)
+{
+  for (size_t i = 0; i < publish->n_regions; i++) {
+    const struct xmem_region *region = &publish->regions[i];
+    int place;
+
+    if (!xmem_segment_at (region->segment, region->offset, region->size))
+      return xmem_error_set (
+          error, XMEM_INVALID, 0, "region %zu lies outside its segment", i);
+    place = segment_place (pub, region->segment);
+    if (place < 0)
+      return xmem_error_set (error, XMEM_FULL, 0,
+          "no room to announce another segment (%u of %d are)",
+          pub->stats.n_segments, XMEM_PUB_MAX_SEGMENTS);
+    frame->segments[frame->n_segments++] = (uint16_t) place;
+    pub->segments[place].n_frames++;
+    wire->regions[i].segment = pub->segments[place].id;
+    wire->regions[i].slot = (uint32_t) region->id;
+    wire->regions[i].generation = (uint32_t) (region->id >> 32);
+    wire->regions[i].offset = region->offset;
+    wire->regions[i].size = region->size;
+  }
+  wire->n_regions = (uint32_t) publish->n_regions;
+  return 0;
+}
+
+static void
+frame_free (struct xmem_publisher *pub, struct pub_frame *frame)
+{
+  for (unsigned i = 0; i < frame->n_segments; i++)
+    pub->segments[frame->segments[i]].n_frames--;
+  pub_stream_unref (frame->stream);
+  xmem_packet_unref (frame->packet);
+  free (frame);
+}
+
+static int
+encode_frame (struct xmem_publisher *pub, const struct xmem_publish *publish,
+    struct pub_frame *frame, struct xmem_error *error)
+{
+  struct xmem_wire_message m = { .type = XMEM_WIRE_FRAME };
+  int r;
+
+  r = place_regions (pub, publish, frame, &m.frame, error);
+  if (r != 0)
+    return r;
+  m.frame.sequence = frame->sequence = pub->next_sequence;
+  m.frame.published_ns = (uint64_t) xmem_clock_now ();
+  m.frame.epoch = frame->stream->epoch;
+  m.frame.info = *publish->info;
+  frame->packet = xmem_packet_new (&m, -1);
+  if (!frame->packet)
+    return xmem_error_set (error, XMEM_INVALID, 0,
+        "the frame's description or metas are out of bounds");
+  return 0;
+}
+
+int
+pub_frame_new (struct xmem_publisher *pub, const struct xmem_publish *publish,
+    struct pub_frame **frame_out, struct xmem_error *error)
+{
+  struct pub_frame *frame = calloc (1, sizeof (*frame));
+  int r;
+
+  if (!frame)
+    return xmem_error_set (error, XMEM_NO_MEMORY, 0, "no memory for a frame");
+  frame->refs = 1;
+  frame->flags = publish->info->flags;
+  frame->stream = pub->stream;
+  frame->stream->refs++;
+  r = encode_frame (pub, publish, frame, error);
+  if (r != 0) {
+    frame_free (pub, frame);
+    return r;
+  }
+  frame->done = publish->done;
+  frame->done_data = publish->done_data;
+  pub->next_sequence++;
+  pub->stats.frames_held++;
+  *frame_out = frame;
+  return 0;
+}
+
+void
+pub_frame_unref (struct xmem_publisher *pub, struct pub_frame *frame)
+{
+  if (--frame->refs > 0)
+    return;
+  pub->stats.frames_held--;
+  frame->next_done = pub->done_frames;
+  pub->done_frames = frame;
+  if (pub->stats.frames_held == 0)
+    pthread_cond_broadcast (&pub->changed);
+}
+
+void
+pub_run_done (struct xmem_publisher *pub)
+{
+  struct pub_frame *frames, *next;
+
+  pthread_mutex_lock (&pub->lock);
+  frames = xmem_steal_ptr (pub->done_frames);
+  pthread_mutex_unlock (&pub->lock);
+  if (!frames)
+    return;
+  for (struct pub_frame *f = frames; f; f = f->next_done)
+    if (f->done)
+      f->done (f->done_data);
+  pthread_mutex_lock (&pub->lock);
+  for (; frames; frames = next) {
+    next = frames->next_done;
+    frame_free (pub, frames);
+  }
+  pub_retire_segments (pub, false);
+  pthread_mutex_unlock (&pub->lock);
+}

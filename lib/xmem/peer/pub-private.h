@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/* The publisher's parts, for the files that make it up:
+ *   pub-frame.c      frames, streams and segments that are out
+ *   pub-client.c     one subscriber's account
+ *   publisher.c      the public functions and the I/O thread
+ * Everything here is guarded by xmem_publisher.lock unless it says
+ * otherwise. */
+#ifndef XMEM_PEER_PUB_PRIVATE_H
+#define XMEM_PEER_PUB_PRIVATE_H
+
+#include <pthread.h>
+
+#include <xmem/publisher.h>
+
+#include "base/cleanup.h"
+#include "ipc/connection.h"
+#include "ipc/listener.h"
+#include "pool/pool.h"
+
+#define XMEM_PUB_MAX_SEGMENTS 256
+/* Frames sent past the grant at an end of stream need a place too. */
+#define XMEM_PUB_MAX_HELD (XMEM_MAX_GRANT + 16)
+
+struct pub_stream {
+  unsigned refs;
+  uint32_t epoch;
+  struct xmem_packet *packet;
+};
+
+/* A segment that frames have been published from. */
+struct pub_segment {
+  struct xmem_segment *segment; /* NULL: the place is empty */
+  uint32_t id; /* on the wire; never used twice */
+  uint32_t n_frames; /* frames out that lie in it */
+  struct xmem_packet *packet;
+};
+
+struct pub_frame {
+  struct pub_frame *next_done;
+  unsigned refs; /* clients that hold it, and publish () while it runs */
+  uint64_t sequence;
+  uint32_t flags;
+  unsigned n_segments;
+  uint16_t segments[XMEM_MAX_REGIONS]; /* places in the segment table */
+  struct pub_stream *stream;
+  struct xmem_packet *packet;
+  void (*done) (void *done_data);
+  void *done_data;
+};
+
+enum pub_client_state {
+  PUB_CLIENT_NEW, /* connected, no HELLO yet */
+  PUB_CLIENT_ACTIVE, /* gets frames */
+  PUB_CLIENT_LEAVING, /* has sent DETACH: only releases */
+  PUB_CLIENT_EVICTED, /* broke the rules: only its hang-up counts */
+  PUB_CLIENT_GONE, /* has hung up; the I/O thread forgets it */
+};
+
+struct pub_client {
+  struct pub_client *next;
+  struct xmem_connection connection;
+  enum pub_client_state state;
+  bool broken; /* sending failed; its hang-up will be read soon */
+  bool wants_write; /* epoll tells when its socket has room */
+  bool announced; /* client_connected was called for it */
+  int fd_number; /* what the callbacks call it */
+  bool needs_key; /* joined or skipped: no delta units before a key unit */
+  enum xmem_delivery delivery;
+  uint32_t grant;
+  uint32_t epoch; /* of the stream it was last told */
+  unsigned n_held;
+  struct pub_frame *held[XMEM_PUB_MAX_HELD];
+  struct pub_frame *pending; /* "latest": waits for credit */
+  uint64_t has_segment[XMEM_PUB_MAX_SEGMENTS / 64];
+};
+
+struct xmem_publisher {
+  pthread_mutex_t lock;
+  pthread_cond_t changed; /* credit, clients, interruption */
+  /* Held around callbacks, so that none runs after xmem_publisher_free ();
+   * recursive, since that may be called from one. Taken before `lock`. */
+  pthread_mutex_t callback_lock;
+  struct xmem_publisher_params params;
+  struct xmem_listener listener;
+  int epoll_fd;
+  int wake_fd; /* an eventfd that ends an epoll_wait */
+  bool started; /* a frame was published since the last end of stream */
+  bool closing;
+  bool interrupted;
+
+  struct pub_client *clients;
+  unsigned n_connections;
+  uint64_t next_sequence;
+  uint32_t next_epoch;
+  uint32_t next_segment_id;
+  struct pub_stream *stream;
+  struct pub_segment segments[XMEM_PUB_MAX_SEGMENTS];
+  struct pub_frame *done_frames; /* to be told so when the lock is open */
+  struct xmem_publisher_stats stats;
+};
+
+/* --- pub-frame.c --------------------------------------------------------- */
+
+int pub_stream_new (struct xmem_publisher *pub,
+    const struct xmem_stream_info *info, struct pub_stream **stream_out,
+    struct xmem_error *error);
+void pub_stream_unref (struct pub_stream *stream);
+
+/* A frame with one reference, numbered and encoded. */
+int pub_frame_new (struct xmem_publisher *pub,
+    const struct xmem_publish *publish, struct pub_frame **frame_out,
+    struct xmem_error *error);
+void pub_frame_unref (struct xmem_publisher *pub, struct pub_frame *frame);
+
+/* Calls the done functions of the frames that nobody has any more. Without
+ * the lock. */
+void pub_run_done (struct xmem_publisher *pub);
+
+/* Forgets segments that will not be published from again and tells the
+ * clients; all segments if `all`. */
+void pub_retire_segments (struct xmem_publisher *pub, bool all);
+
+/* --- pub-client.c -------------------------------------------------------- */
+
+bool pub_client_has_credit (const struct pub_client *client);
+
+/* Gives the client this frame now, or later, or never: what its delivery and
+ * its credit say. */
+void pub_client_offer (struct xmem_publisher *pub, struct pub_client *client,
+    struct pub_frame *frame);
+
+/* Sends the current stream unless the client knows it. */
+void pub_client_announce (
+    struct xmem_publisher *pub, struct pub_client *client);
+
+/* Sends what is pending, past the grant if it must be, then the message. */
+void pub_client_finish (struct xmem_publisher *pub, struct pub_client *client,
+    const struct xmem_wire_message *message);
+
+void pub_client_send (struct xmem_publisher *pub, struct pub_client *client,
+    struct xmem_packet *packet);
+
+/* What a client said. */
+void pub_client_hello (struct xmem_publisher *pub, struct pub_client *client,
+    const struct xmem_wire_hello *hello);
+void pub_client_release (struct xmem_publisher *pub, struct pub_client *client,
+    const struct xmem_wire_sequences *sequences);
+void pub_client_detach (struct xmem_publisher *pub, struct pub_client *client,
+    const struct xmem_wire_sequences *kept);
+
+/* Out of the active ones; what it holds stays held. */
+void pub_client_leave (struct xmem_publisher *pub, struct pub_client *client,
+    enum pub_client_state state);
+
+/* Stops serving it, with a sentence. What it holds stays untouched until it
+ * hangs up. */
+void pub_client_evict (struct xmem_publisher *pub, struct pub_client *client,
+    int status, const char *reason);
+
+/* Its socket has hung up: everything it held comes back. */
+void pub_client_gone (struct xmem_publisher *pub, struct pub_client *client);
+
+/* Flushes its queue and asks for, or no longer for, room in its socket. */
+void pub_client_flush (struct xmem_publisher *pub, struct pub_client *client);
+
+/* --- publisher.c --------------------------------------------------------- */
+
+/* Makes the I/O thread look at the clients again. */
+void pub_wake (struct xmem_publisher *pub);
+
+#endif

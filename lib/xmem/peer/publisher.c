@@ -1,0 +1,632 @@
+/* SPDX-License-Identifier: MIT */
+/* The publisher: its public functions and its I/O thread.
+ *
+ * Owns the listener, the clients, and everything that is out. The I/O thread
+ * (or the caller's dispatch) accepts, reads and writes leftovers; the thread
+ * that publishes sends at once, without blocking, under `lock`. After
+ * xmem_publisher_free () the I/O thread lives on until the last client has
+ * hung up, then frees the publisher.
+ *
+ * Threads: every public function may be called from any thread. Clients are
+ * removed from the list by the I/O thread only.
+ * Locks: callback_lock before lock; neither is held while a done function
+ * runs, only callback_lock while a client callback does. */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+
+#include "base/clock.h"
+#include "peer/pub-private.h"
+
+#define DEFAULT_BUFFERS 4
+#define DEFAULT_MODE 0600
+/* Connections beyond the clients served: those that have yet to say HELLO,
+ * those that keep frames after leaving. */
+#define MAX_CONNECTIONS 1024
+#define MAX_EVENTS 16
+/* Messages read from one client before the others get their turn. */
+#define MAX_MESSAGES 64
+
+/* --- connections --------------------------------------------------------- */
+
+static void
+add_client (struct xmem_publisher *pub, int take_fd)
+{
+  xmem_auto_close int fd = take_fd;
+  struct epoll_event event = { .events = EPOLLIN };
+  struct pub_client *client;
+  uid_t uid = (uid_t) -1;
+  pid_t pid;
+
+  if (pub->n_connections >= MAX_CONNECTIONS)
+    return;
+  client = calloc (1, sizeof (*client));
+  if (!client)
+    return;
+  event.data.ptr = client;
+  xmem_connection_init (&client->connection, fd);
+  /* An abstract address has no permissions: same user only. */
+  if ((xmem_address_is_abstract (&pub->listener.address)
+          && (!xmem_connection_get_peer (&client->connection, &pid, &uid)
+              || uid != geteuid ()))
+      || epoll_ctl (pub->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
+    free (client);
+    return;
+  }
+  client->fd_number = xmem_steal_fd (&fd);
+  client->next = pub->clients;
+  pub->clients = client;
+  pub->n_connections++;
+}
+
+static void
+accept_clients (struct xmem_publisher *pub)
+{
+  int fd;
+
+  while (pub->listener.fd >= 0
+         && (fd = xmem_listener_accept (&pub->listener)) >= 0)
+    add_client (pub, fd);
+}
+
+static void
+handle_message (struct xmem_publisher *pub, struct pub_client *client,
+    const struct xmem_wire_message *m)
+{
+  if (m->type == XMEM_WIRE_HELLO)
+    pub_client_hello (pub, client, &m->hello);
+  else if (client->state == PUB_CLIENT_NEW)
+    pub_client_evict (pub, client, XMEM_PROTOCOL, "HELLO comes first");
+  else if (m->type == XMEM_WIRE_RELEASE)
+    pub_client_release (pub, client, &m->sequences);
+  else if (m->type == XMEM_WIRE_DETACH)
+    pub_client_detach (pub, client, &m->sequences);
+  else
+    pub_client_evict (pub, client, XMEM_PROTOCOL, "an unexpected message");
+}
+
+static void
+read_client (struct xmem_publisher *pub, struct pub_client *client)
+{
+  struct xmem_received received;
+  struct xmem_error error;
+  int r;
+
+  for (unsigned i = 0; i < MAX_MESSAGES; i++) {
+    if (client->state == PUB_CLIENT_EVICTED)
+      return;
+    r = xmem_connection_receive (&client->connection, &received, &error);
+    if (r == XMEM_AGAIN)
+      return;
+    if (r == XMEM_GONE) {
+      pub_client_gone (pub, client);
+      return;
+    }
+    if (received.fd >= 0) { /* no message to a publisher brings one */
+      close (received.fd);
+      r = xmem_error_set (&error, XMEM_PROTOCOL, 0, "an unasked-for fd");
+    }
+    if (r != 0)
+      pub_client_evict (pub, client, r, error.message);
+    else
+      handle_message (pub, client, &received.message);
+  }
+}
+
+static void
+handle_event (struct xmem_publisher *pub, const struct epoll_event *event)
+{
+  struct pub_client *client = event->data.ptr;
+  uint64_t count;
+
+  if (event->data.ptr == &pub->listener) {
+    accept_clients (pub);
+  } else if (event->data.ptr == &pub->wake_fd) {
+    (void) !read (pub->wake_fd, &count, sizeof (count));
+  } else if (client->state == PUB_CLIENT_EVICTED) {
+    if (event->events & (EPOLLHUP | EPOLLERR))
+      pub_client_gone (pub, client);
+  } else {
+    if (event->events & EPOLLOUT)
+      pub_client_flush (pub, client);
+    if (event->events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+      read_client (pub, client);
+  }
+}
+
+/* --- callbacks ----------------------------------------------------------- */
+
+/* Takes a client off the list if it is gone. */
+static void
+forget_client (struct xmem_publisher *pub, struct pub_client *client)
+{
+  struct pub_client **link = &pub->clients;
+
+  if (client->state != PUB_CLIENT_GONE)
+    return;
+  while (*link != client)
+    link = &(*link)->next;
+  *link = client->next;
+  pub->n_connections--;
+  free (client);
+}
+
+/* Finds a client of whom the application does not know the state, corrects
+ * that, and forgets clients that are gone. False when there is none left. */
+static bool
+next_change (struct xmem_publisher *pub, int *fd_out, bool *connected_out)
+{
+  struct pub_client *client, *next;
+  xmem_scoped_lock (&pub->lock);
+
+  for (client = pub->clients; client; client = next) {
+    bool connected = client->state == PUB_CLIENT_ACTIVE;
+    bool changed = connected != client->announced;
+
+    next = client->next;
+    client->announced = connected;
+    *fd_out = client->fd_number;
+    *connected_out = connected;
+    forget_client (pub, client);
+    if (changed)
+      return true;
+  }
+  return false;
+}
+
+static void
+run_callbacks (struct xmem_publisher *pub)
+{
+  int fd;
+  bool connected;
+  xmem_scoped_lock (&pub->callback_lock);
+
+  while (next_change (pub, &fd, &connected)) {
+    void (*callback) (int, void *) = connected
+                                         ? pub->params.client_connected
+                                         : pub->params.client_disconnected;
+
+    if (callback && !pub->closing)
+      callback (fd, pub->params.user_data);
+  }
+}
+
+/* --- the I/O thread ------------------------------------------------------ */
+
+static int
+poll_events (
+    struct xmem_publisher *pub, struct epoll_event *events, int64_t timeout_ns)
+{
+  int64_t deadline = xmem_clock_deadline (timeout_ns);
+  struct pollfd wait = { .fd = pub->epoll_fd, .events = POLLIN };
+  struct timespec left;
+  int n;
+
+  do
+    n = ppoll (&wait, 1, xmem_clock_left (deadline, &left), NULL);
+  while (n < 0 && errno == EINTR && xmem_clock_now () < deadline);
+  return epoll_wait (pub->epoll_fd, events, MAX_EVENTS, 0);
+}
+
+int
+xmem_publisher_dispatch (struct xmem_publisher *pub, int64_t timeout_ns)
+{
+  struct epoll_event events[MAX_EVENTS];
+  int n = poll_events (pub, events, timeout_ns);
+
+  pthread_mutex_lock (&pub->lock);
+  for (int i = 0; i < n; i++)
+    handle_event (pub, &events[i]);
+  pthread_mutex_unlock (&pub->lock);
+  pub_run_done (pub);
+  run_callbacks (pub);
+  return n > 0 ? 0 : XMEM_AGAIN;
+}
+
+static void
+destroy (struct xmem_publisher *pub)
+{
+  pub_run_done (pub);
+  pub_retire_segments (pub, true);
+  pub_stream_unref (pub->stream);
+  xmem_listener_close (&pub->listener);
+  if (pub->wake_fd >= 0)
+    close (pub->wake_fd);
+  if (pub->epoll_fd >= 0)
+    close (pub->epoll_fd);
+  pthread_cond_destroy (&pub->changed);
+  pthread_mutex_destroy (&pub->callback_lock);
+  pthread_mutex_destroy (&pub->lock);
+  free ((char *) (uintptr_t) pub->params.address);
+  free (pub);
+}
+
+static bool
+is_over (struct xmem_publisher *pub)
+{
+  xmem_scoped_lock (&pub->lock);
+
+  return pub->closing && !pub->clients;
+}
+
+static void *
+io_thread (void *data)
+{
+  struct xmem_publisher *pub = data;
+
+  while (!is_over (pub))
+    xmem_publisher_dispatch (pub, XMEM_WAIT_FOREVER);
+  /* xmem_publisher_free () set `closing` under this lock; let it leave. */
+  pthread_mutex_lock (&pub->callback_lock);
+  pthread_mutex_unlock (&pub->callback_lock);
+  destroy (pub);
+  return NULL;
+}
+
+static int
+start_thread (struct xmem_publisher *pub)
+{
+  pthread_attr_t attributes;
+  sigset_t all, before;
+  pthread_t thread;
+  int r;
+
+  pthread_attr_init (&attributes);
+  pthread_attr_setdetachstate (&attributes, PTHREAD_CREATE_DETACHED);
+  sigfillset (&all); /* signals are the application's */
+  pthread_sigmask (SIG_SETMASK, &all, &before);
+  r = pthread_create (&thread, &attributes, io_thread, pub);
+  pthread_sigmask (SIG_SETMASK, &before, NULL);
+  pthread_attr_destroy (&attributes);
+  if (r == 0)
+    pthread_setname_np (thread, "xmem-io");
+  return r;
+}
+
+void
+pub_wake (struct xmem_publisher *pub)
+{
+  const uint64_t one = 1;
+
+  (void) !write (pub->wake_fd, &one, sizeof (one));
+}
+
+/* --- making and freeing -------------------------------------------------- */
+
+static void
+init_locks (struct xmem_publisher *pub)
+{
+  pthread_mutexattr_t recursive;
+  pthread_condattr_t monotonic;
+
+  pthread_mutexattr_init (&recursive);
+  pthread_mutexattr_settype (&recursive, PTHREAD_MUTEX_RECURSIVE);
+  pthread_mutex_init (&pub->callback_lock, &recursive);
+  pthread_mutexattr_destroy (&recursive);
+  pthread_mutex_init (&pub->lock, NULL);
+  pthread_condattr_init (&monotonic);
+  pthread_condattr_setclock (&monotonic, CLOCK_MONOTONIC);
+  pthread_cond_init (&pub->changed, &monotonic);
+  pthread_condattr_destroy (&monotonic);
+}
+
+static int
+init_io (struct xmem_publisher *pub, struct xmem_error *error)
+{
+  struct epoll_event event = { .events = EPOLLIN };
+  struct xmem_address address;
+  int r;
+
+  pub->epoll_fd = epoll_create1 (EPOLL_CLOEXEC);
+  pub->wake_fd = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (pub->epoll_fd < 0 || pub->wake_fd < 0)
+    return xmem_error_set (error, XMEM_SYSTEM, errno, "cannot make an fd");
+  r = xmem_address_choose (pub->params.address, &address, error);
+  if (r == 0)
+    r = xmem_listener_open (&pub->listener, &address, pub->params.mode, error);
+  if (r != 0)
+    return r;
+  event.data.ptr = &pub->wake_fd;
+  r = epoll_ctl (pub->epoll_fd, EPOLL_CTL_ADD, pub->wake_fd, &event);
+  event.data.ptr = &pub->listener;
+  if (r < 0
+      || epoll_ctl (pub->epoll_fd, EPOLL_CTL_ADD, pub->listener.fd, &event) < 0)
+    return xmem_error_set (error, XMEM_SYSTEM, errno, "cannot watch an fd");
+  return 0;
+}
+
+static int
+set_params (struct xmem_publisher *pub,
+    const struct xmem_publisher_params *params, struct xmem_error *error)
+{
+  if (params->struct_size != sizeof (*params)
+      || params->max_buffers > XMEM_MAX_GRANT || (params->mode & ~0777u) != 0)
+    return xmem_error_set (error, XMEM_INVALID, 0,
+        "max_buffers may be at most %d, mode at most 0777, and struct_size "
+        "must be set",
+        XMEM_MAX_GRANT);
+  pub->params = *params;
+  pub->params.address =
+      strdup (params->address ? params->address : XMEM_DEFAULT_ADDRESS);
+  if (!pub->params.address)
+    return xmem_error_set (error, XMEM_NO_MEMORY, 0, "no memory");
+  if (params->mode == 0)
+    pub->params.mode = DEFAULT_MODE;
+  if (params->max_buffers == 0)
+    pub->params.max_buffers = DEFAULT_BUFFERS;
+  return 0;
+}
+
+int
+xmem_publisher_new (const struct xmem_publisher_params *params,
+    struct xmem_publisher **publisher_out, struct xmem_error *error)
+{
+  struct xmem_publisher *pub = calloc (1, sizeof (*pub));
+  int r;
+
+  if (!pub)
+    return xmem_error_set (error, XMEM_NO_MEMORY, 0, "no memory");
+  init_locks (pub);
+  pub->listener.fd = pub->epoll_fd = pub->wake_fd = -1;
+  r = set_params (pub, params, error);
+  if (r == 0)
+    r = init_io (pub, error);
+  if (r == 0 && !(params->flags & XMEM_PUBLISHER_NO_THREAD)) {
+    r = start_thread (pub);
+    if (r != 0)
+      r = xmem_error_set (error, XMEM_SYSTEM, r, "cannot start a thread");
+  }
+  if (r != 0) {
+    destroy (pub);
+    return r;
+  }
+  *publisher_out = pub;
+  return 0;
+}
+
+/* Ends what every client gets; drops those that never said HELLO. */
+static void
+say_bye (struct xmem_publisher *pub)
+{
+  struct xmem_wire_message bye = { .type = XMEM_WIRE_BYE };
+
+  for (struct pub_client *c = pub->clients; c; c = c->next) {
+    if (c->state == PUB_CLIENT_NEW) {
+      pub_client_gone (pub, c);
+    } else if (c->state == PUB_CLIENT_ACTIVE) {
+      pub_client_finish (pub, c, &bye);
+      pub_client_leave (pub, c, PUB_CLIENT_LEAVING);
+    }
+  }
+}
+
+void
+xmem_publisher_free (struct xmem_publisher *pub)
+{
+  bool threadless, over;
+
+  if (!pub)
+    return;
+  pthread_mutex_lock (&pub->callback_lock);
+  pthread_mutex_lock (&pub->lock);
+  xmem_listener_close (&pub->listener);
+  accept_clients (pub);
+  say_bye (pub);
+  pub->closing = true;
+  pub->interrupted = true;
+  pthread_cond_broadcast (&pub->changed);
+  threadless = pub->params.flags & XMEM_PUBLISHER_NO_THREAD;
+  pub_wake (pub);
+  pthread_mutex_unlock (&pub->lock);
+  if (threadless)
+    run_callbacks (pub); /* forgets clients that are gone; calls nothing */
+  over = is_over (pub);
+  pthread_mutex_unlock (&pub->callback_lock);
+  if (threadless && (over || start_thread (pub) != 0))
+    destroy (pub);
+}
+
+const char *
+xmem_publisher_get_address (const struct xmem_publisher *pub)
+{
+  return pub->listener.address.text;
+}
+
+int
+xmem_publisher_get_fd (const struct xmem_publisher *pub)
+{
+  return pub->epoll_fd;
+}
+
+/* --- publishing ---------------------------------------------------------- */
+
+int
+xmem_publisher_set_stream (struct xmem_publisher *pub,
+    const struct xmem_stream_info *info, struct xmem_error *error)
+{
+  struct pub_stream *stream;
+  int r;
+  xmem_scoped_lock (&pub->lock);
+
+  r = pub_stream_new (pub, info, &stream, error);
+  if (r != 0)
+    return r;
+  pub_stream_unref (pub->stream);
+  pub->stream = stream;
+  for (struct pub_client *c = pub->clients; c; c = c->next)
+    pub_client_announce (pub, c);
+  return 0;
+}
+
+/* Waits on `changed`. Returns 0 after a wake-up, XMEM_AGAIN at the deadline,
+ * XMEM_INTERRUPTED. */
+static int
+wait_changed (struct xmem_publisher *pub, int64_t deadline)
+{
+  struct timespec at = { .tv_sec = deadline / 1000000000,
+    .tv_nsec = deadline % 1000000000 };
+
+  if (pub->interrupted)
+    return XMEM_INTERRUPTED;
+  if (deadline == XMEM_DEADLINE_NEVER)
+    pthread_cond_wait (&pub->changed, &pub->lock);
+  else if (pthread_cond_timedwait (&pub->changed, &pub->lock, &at) == ETIMEDOUT)
+    return XMEM_AGAIN;
+  return pub->interrupted ? XMEM_INTERRUPTED : 0;
+}
+
+/* Whether somebody who wants every frame has no room for the next. */
+static bool
+must_wait (const struct xmem_publisher *pub)
+{
+  if (pub->params.flags & XMEM_PUBLISHER_LEAKY)
+    return false;
+  for (const struct pub_client *c = pub->clients; c; c = c->next)
+    if (c->state == PUB_CLIENT_ACTIVE && !c->broken
+        && c->delivery == XMEM_DELIVERY_EVERY && !pub_client_has_credit (c))
+      return true;
+  return false;
+}
+
+static int
+ensure_stream (struct xmem_publisher *pub, struct xmem_error *error)
+{
+  const struct xmem_stream_info none = { .base_time_ns = XMEM_NONE };
+
+  return pub->stream ? 0 : pub_stream_new (pub, &none, &pub->stream, error);
+}
+
+static int
+publish_locked (struct xmem_publisher *pub, const struct xmem_publish *publish,
+    int64_t deadline, struct xmem_error *error)
+{
+  struct pub_frame *frame;
+  int r = 0;
+
+  while (r == 0 && must_wait (pub))
+    r = wait_changed (pub, deadline);
+  if (r != 0)
+    return xmem_error_set (error, r, 0, "a subscriber has no room");
+  pub_retire_segments (pub, false);
+  r = ensure_stream (pub, error);
+  if (r == 0)
+    r = pub_frame_new (pub, publish, &frame, error);
+  if (r != 0)
+    return r;
+  pub->started = true;
+  pub->stats.frames_published++;
+  for (struct pub_client *c = pub->clients; c; c = c->next)
+    pub_client_offer (pub, c, frame);
+  pub_frame_unref (pub, frame);
+  return 0;
+}
+
+int
+xmem_publisher_publish (struct xmem_publisher *pub,
+    const struct xmem_publish *publish, int64_t timeout_ns,
+    struct xmem_error *error)
+{
+  int64_t deadline = xmem_clock_deadline (timeout_ns);
+  int r;
+
+  if (publish->struct_size != sizeof (*publish)
+      || publish->n_regions > XMEM_MAX_REGIONS)
+    return xmem_error_set (error, XMEM_INVALID, 0,
+        "a frame has at most %d regions, and struct_size must be set",
+        XMEM_MAX_REGIONS);
+  pthread_mutex_lock (&pub->lock);
+  r = publish_locked (pub, publish, deadline, error);
+  pthread_mutex_unlock (&pub->lock);
+  pub_run_done (pub);
+  return r;
+}
+
+static void
+unref_buffer (void *buffer)
+{
+  xmem_buffer_unref (buffer);
+}
+
+int
+xmem_publisher_publish_buffer (struct xmem_publisher *pub,
+    struct xmem_buffer *buffer, const struct xmem_frame_info *info,
+    int64_t timeout_ns, struct xmem_error *error)
+{
+  struct xmem_region region;
+  struct xmem_publish publish = { .struct_size = sizeof (publish),
+    .regions = &region,
+    .n_regions = 1,
+    .info = info,
+    .done = unref_buffer,
+    .done_data = buffer };
+  int r;
+
+  xmem_buffer_get_region (buffer, &region);
+  xmem_buffer_ref (buffer);
+  r = xmem_publisher_publish (pub, &publish, timeout_ns, error);
+  if (r != 0)
+    xmem_buffer_unref (buffer);
+  return r;
+}
+
+void
+xmem_publisher_send_eos (struct xmem_publisher *pub)
+{
+  struct xmem_wire_message eos = { .type = XMEM_WIRE_EOS };
+
+  pthread_mutex_lock (&pub->lock);
+  eos.eos = pub->next_sequence;
+  pub->started = false;
+  for (struct pub_client *c = pub->clients; c; c = c->next)
+    pub_client_finish (pub, c, &eos);
+  pthread_mutex_unlock (&pub->lock);
+  pub_run_done (pub);
+}
+
+/* --- waiting ------------------------------------------------------------- */
+
+int
+xmem_publisher_wait_clients (
+    struct xmem_publisher *pub, uint32_t n_clients, int64_t timeout_ns)
+{
+  int64_t deadline = xmem_clock_deadline (timeout_ns);
+  int r = 0;
+  xmem_scoped_lock (&pub->lock);
+
+  while (r == 0 && pub->stats.n_clients < n_clients)
+    r = wait_changed (pub, deadline);
+  return r;
+}
+
+int
+xmem_publisher_wait_released (struct xmem_publisher *pub, int64_t timeout_ns)
+{
+  int64_t deadline = xmem_clock_deadline (timeout_ns);
+  int r = 0;
+  xmem_scoped_lock (&pub->lock);
+
+  while (r == 0 && pub->stats.frames_held > 0)
+    r = wait_changed (pub, deadline);
+  return r;
+}
+
+void
+xmem_publisher_interrupt (struct xmem_publisher *pub, bool interrupted)
+{
+  xmem_scoped_lock (&pub->lock);
+
+  pub->interrupted = interrupted || pub->closing;
+  pthread_cond_broadcast (&pub->changed);
+}
+
+void
+xmem_publisher_get_stats (
+    struct xmem_publisher *pub, struct xmem_publisher_stats *stats_out)
+{
+  xmem_scoped_lock (&pub->lock);
+
+  *stats_out = pub->stats;
+}

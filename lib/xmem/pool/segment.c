@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/* Owns the fd and the mapping of a segment, from first to last reference.
+ * Threads: any. */
+#include "pool/segment.h"
+
+#include "mem/memfd.h"
+
+static struct xmem_segment *
+segment_new (int fd, size_t size, void *data)
+{
+  struct xmem_segment *segment = calloc (1, sizeof (*segment));
+
+  if (!segment)
+    return NULL;
+  atomic_init (&segment->refs, 1);
+  segment->fd = fd;
+  segment->size = size;
+  segment->data = data;
+  return segment;
+}
+
+int
+xmem_segment_create (
+    size_t size, struct xmem_segment **segment_out, struct xmem_error *error)
+{
+  xmem_auto_close int fd = -1;
+  void *data;
+  int r;
+
+  r = xmem_memfd_create (size, &fd, &data, error);
+  if (r != 0)
+    return r;
+  *segment_out = segment_new (fd, size, data);
+  if (!*segment_out) {
+    xmem_memfd_unmap (data, size);
+    return xmem_error_set (error, XMEM_NO_MEMORY, 0, "no memory for a segment");
+  }
+  xmem_steal_fd (&fd);
+  return 0;
+}
+
+int
+xmem_segment_import (int take_fd, uint64_t size,
+    struct xmem_segment **segment_out, struct xmem_error *error)
+{
+  xmem_auto_close int fd = take_fd;
+  void *data;
+  int r;
+
+  if (size > SIZE_MAX / 2)
+    return xmem_error_set (error, XMEM_PROTOCOL, 0, "an impossible size");
+  r = xmem_memfd_map (fd, (size_t) size, &data, error);
+  if (r != 0)
+    return r;
+  *segment_out = segment_new (fd, (size_t) size, data);
+  if (!*segment_out) {
+    xmem_memfd_unmap (data, (size_t) size);
+    return xmem_error_set (error, XMEM_NO_MEMORY, 0, "no memory for a segment");
+  }
+  xmem_steal_fd (&fd);
+  return 0;
+}
+
+struct xmem_segment *
+xmem_segment_ref (struct xmem_segment *segment)
+{
+  atomic_fetch_add_explicit (&segment->refs, 1, memory_order_relaxed);
+  return segment;
+}
+
+void
+xmem_segment_unref (struct xmem_segment *segment)
+{
+  /* Whatever was done with the mapping happens before it goes away. */
+  if (atomic_fetch_sub_explicit (&segment->refs, 1, memory_order_acq_rel) != 1)
+    return;
+  xmem_memfd_unmap (segment->data, segment->size);
+  close (segment->fd);
+  free (segment);
+}
+
+void
+xmem_segment_retire (struct xmem_segment *segment)
+{
+  atomic_store_explicit (&segment->retired, true, memory_order_release);
+}
+
+bool
+xmem_segment_is_retired (struct xmem_segment *segment)
+{
+  return atomic_load_explicit (&segment->retired, memory_order_acquire);
+}

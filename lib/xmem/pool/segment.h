@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* A segment: one memfd and this process's one mapping of it. */
+#ifndef XMEM_POOL_SEGMENT_H
+#define XMEM_POOL_SEGMENT_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+
+struct xmem_segment {
+  atomic_uint refs;
+  /* Set once, when its origin will put no further content into it: nothing
+   * new will be published from it. Pairs acquire with release. */
+  atomic_bool retired;
+  int fd;
+  size_t size;
+  uint8_t *data;
+};
+
+/* A writable segment of our own. The caller has one reference. */
+int xmem_segment_create (
+    size_t size, struct xmem_segment **segment_out, struct xmem_error *error);
+
+/* A read-only one that a peer sent. Takes fd, also on failure. */
+int xmem_segment_import (int take_fd, uint64_t size,
+    struct xmem_segment **segment_out, struct xmem_error *error);
+
+struct xmem_segment *xmem_segment_ref (struct xmem_segment *segment);
+void xmem_segment_unref (struct xmem_segment *segment);
+void xmem_segment_retire (struct xmem_segment *segment);
+bool xmem_segment_is_retired (struct xmem_segment *segment);
+
+XMEM_DEFINE_CLEANUP (struct xmem_segment *, xmem_segment_unref);
+
+#endif
