@@ -378,7 +378,8 @@ xmem_subscriber_new (const struct xmem_subscriber_params *params,
   pthread_mutex_init (&sub->lock, NULL);
   sub->delivery = params->delivery;
   sub->n_buffers = params->n_buffers ? params->n_buffers : DEFAULT_BUFFERS;
-  sub->address = strdup (params->address ? params->address : "default");
+  sub->address =
+      strdup (params->address ? params->address : XMEM_DEFAULT_ADDRESS);
   sub->name = params->name ? strdup (params->name) : NULL;
   sub->interrupt_fd = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (!sub->address || (params->name && !sub->name) || sub->interrupt_fd < 0) {

@@ -12,6 +12,12 @@
 
 XMEM_BEGIN_DECLS
 
+/* Where publishers and subscribers meet that were told no address. */
+#define XMEM_DEFAULT_ADDRESS "default"
+
+/* Most frames that a subscriber may hold at once. */
+#define XMEM_MAX_GRANT 64
+
 /* A frame is made of at most this many regions (GStreamer's own limit of
  * memories in a buffer). */
 #define XMEM_MAX_REGIONS 16

@@ -29,9 +29,6 @@ XMEM_BEGIN_DECLS
 
 struct xmem_publisher;
 
-#define XMEM_DEFAULT_ADDRESS "default"
-#define XMEM_MAX_GRANT 64
-
 enum xmem_publisher_flags {
   /* No I/O thread: the caller polls xmem_publisher_get_fd () and calls
    * xmem_publisher_dispatch (). */

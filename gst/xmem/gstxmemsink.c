@@ -1,0 +1,692 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * SECTION:element-xmemsink
+ * @title: xmemsink
+ *
+ * Publishes what it gets to any number of xmemsrc elements, and programs on
+ * libxmem, in other processes, without copying: upstream elements write into
+ * shared memory (see propose_allocation), and only the place of each frame is
+ * sent.
+ *
+ * ## Example launch lines
+ * |[
+ * gst-launch-1.0 videotestsrc ! xmemsink
+ * gst-launch-1.0 filesrc location=clip.mp4 ! decodebin ! xmemsink \
+ *     socket-path=/tmp/clip wait-for-connection=true sync=false
+ * ]|
+ * and `gst-launch-1.0 xmemsrc ! videoconvert ! autovideosink` elsewhere.
+ *
+ * Threads: the streaming thread renders; the publisher's own thread emits the
+ * signals. No lock of the element is held while sending or waiting.
+ */
+#include "gstxmemsink.h"
+
+#include <gst/video/video.h>
+#include <string.h>
+
+#include "errors.h"
+#include "gstxmem.h"
+#include "outgoing.h"
+#include "timeline.h"
+#include "videometa.h"
+
+GST_DEBUG_CATEGORY_STATIC (gst_xmem_sink_debug);
+#define GST_CAT_DEFAULT gst_xmem_sink_debug
+
+#define DEFAULT_SOCKET_PATH XMEM_DEFAULT_ADDRESS
+#define DEFAULT_PERMS 0600
+#define DEFAULT_MIN_CLIENTS 1
+#define DEFAULT_MAX_BUFFERS 4
+#define DEFAULT_MAX_POOL_BYTES (G_GUINT64_CONSTANT (1) << 30)
+
+typedef enum {
+  GST_XMEM_LEAKY_NONE,
+  GST_XMEM_LEAKY_UPSTREAM,
+} GstXmemLeakyType;
+
+enum {
+  PROP_0,
+  PROP_SOCKET_PATH,
+  PROP_PERMS,
+  PROP_WAIT_FOR_CONNECTION,
+  PROP_MIN_CLIENTS,
+  PROP_NUM_CLIENTS,
+  PROP_MAX_CLIENTS,
+  PROP_MAX_BUFFERS,
+  PROP_MAX_POOL_BYTES,
+  PROP_LEAKY_TYPE,
+  PROP_ALLOW_COPY,
+  PROP_STATS,
+};
+
+enum { SIGNAL_CLIENT_CONNECTED, SIGNAL_CLIENT_DISCONNECTED, N_SIGNALS };
+static guint signals[N_SIGNALS];
+
+struct _GstXmemSink {
+  GstBaseSink parent;
+
+  /* Properties, under the object lock; read at start */
+  gchar *socket_path;
+  guint perms;
+  gboolean wait_for_connection;
+  guint min_clients;
+  guint max_clients;
+  guint max_buffers;
+  guint64 max_pool_bytes;
+  GstXmemLeakyType leaky_type;
+  gboolean allow_copy;
+
+  /* From start to stop; changed under the object lock */
+  struct xmem_publisher *publisher;
+  GstXmemAllocator *allocator;
+
+  /* The streaming thread's */
+  gchar *caps;
+  gboolean stream_changed;
+  GstClockTime base_time;
+  GstClockTime latency;
+  gboolean had_clients; /* as many as min-clients, once */
+
+  /* Figures, under the object lock */
+  guint64 frames_zero_copy;
+  guint64 frames_copied;
+};
+
+G_DEFINE_TYPE_WITH_CODE (GstXmemSink, gst_xmem_sink, GST_TYPE_BASE_SINK,
+    GST_DEBUG_CATEGORY_INIT (gst_xmem_sink_debug, "xmemsink", 0, "xmem sink"))
+GST_ELEMENT_REGISTER_DEFINE (
+    xmemsink, "xmemsink", GST_RANK_NONE, GST_TYPE_XMEM_SINK)
+
+static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE (
+    "sink", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS_ANY);
+
+static GType
+gst_xmem_leaky_type_get_type (void)
+{
+  static gsize type = 0;
+  static const GEnumValue values[] = {
+    { GST_XMEM_LEAKY_NONE, "Wait for consumers that want every frame", "none" },
+    { GST_XMEM_LEAKY_UPSTREAM,
+        "Such a consumer loses the new frame when it has no room for it",
+        "upstream" },
+    { 0, NULL, NULL },
+  };
+
+  if (g_once_init_enter (&type))
+    g_once_init_leave (
+        &type, g_enum_register_static ("GstXmemLeakyType", values));
+  return type;
+}
+
+/* --- starting and stopping ----------------------------------------------- */
+
+static void
+client_connected (int fd, gpointer user_data)
+{
+  GstXmemSink *self = user_data;
+
+  GST_INFO_OBJECT (self, "client %d connected", fd);
+  g_signal_emit (self, signals[SIGNAL_CLIENT_CONNECTED], 0, fd);
+  g_object_notify (G_OBJECT (self), "num-clients");
+}
+
+static void
+client_disconnected (int fd, gpointer user_data)
+{
+  GstXmemSink *self = user_data;
+
+  GST_INFO_OBJECT (self, "client %d disconnected", fd);
+  g_signal_emit (self, signals[SIGNAL_CLIENT_DISCONNECTED], 0, fd);
+  g_object_notify (G_OBJECT (self), "num-clients");
+}
+
+static gboolean
+gst_xmem_sink_start (GstBaseSink *sink)
+{
+  GstXmemSink *self = GST_XMEM_SINK (sink);
+  struct xmem_publisher_params params = { .struct_size = sizeof (params) };
+  struct xmem_publisher *publisher;
+  struct xmem_error error;
+  GstAllocator *allocator;
+
+  params.address = self->socket_path;
+  params.mode = self->perms;
+  params.max_clients = self->max_clients;
+  params.max_buffers = self->max_buffers;
+  params.flags =
+      self->leaky_type == GST_XMEM_LEAKY_UPSTREAM ? XMEM_PUBLISHER_LEAKY : 0;
+  params.client_connected = client_connected;
+  params.client_disconnected = client_disconnected;
+  params.user_data = self;
+  if (xmem_publisher_new (&params, &publisher, &error) != 0) {
+    gst_xmem_post_error (
+        GST_ELEMENT (self), "Cannot publish", self->socket_path, &error);
+    return FALSE;
+  }
+  allocator = gst_xmem_allocator_new (self->max_pool_bytes);
+  GST_OBJECT_LOCK (self);
+  self->publisher = publisher;
+  self->allocator = GST_XMEM_ALLOCATOR (allocator);
+  self->frames_zero_copy = self->frames_copied = 0;
+  GST_OBJECT_UNLOCK (self);
+  self->had_clients = FALSE;
+  self->stream_changed = TRUE;
+  self->base_time = GST_CLOCK_TIME_NONE;
+  GST_INFO_OBJECT (
+      self, "publishing at %s", xmem_publisher_get_address (publisher));
+  if (self->min_clients > 1 && !self->wait_for_connection)
+    GST_ELEMENT_WARNING (self, RESOURCE, SETTINGS,
+        ("min-clients has no effect without wait-for-connection=true"), (NULL));
+  return TRUE;
+}
+
+static gboolean
+gst_xmem_sink_stop (GstBaseSink *sink)
+{
+  GstXmemSink *self = GST_XMEM_SINK (sink);
+  struct xmem_publisher *publisher;
+  GstXmemAllocator *allocator;
+
+  GST_OBJECT_LOCK (self);
+  publisher = g_steal_pointer (&self->publisher);
+  allocator = g_steal_pointer (&self->allocator);
+  GST_OBJECT_UNLOCK (self);
+  /* What consumers still hold lives on behind this. */
+  xmem_publisher_free (publisher);
+  g_clear_object (&allocator);
+  g_clear_pointer (&self->caps, g_free);
+  return TRUE;
+}
+
+static gboolean
+gst_xmem_sink_unlock (GstBaseSink *sink)
+{
+  xmem_publisher_interrupt (GST_XMEM_SINK (sink)->publisher, TRUE);
+  return TRUE;
+}
+
+static gboolean
+gst_xmem_sink_unlock_stop (GstBaseSink *sink)
+{
+  xmem_publisher_interrupt (GST_XMEM_SINK (sink)->publisher, FALSE);
+  return TRUE;
+}
+
+/* --- negotiation --------------------------------------------------------- */
+
+static gboolean
+gst_xmem_sink_set_caps (GstBaseSink *sink, GstCaps *caps)
+{
+  GstXmemSink *self = GST_XMEM_SINK (sink);
+  GstVideoInfo info;
+
+  g_free (self->caps);
+  self->caps = gst_caps_to_string (caps);
+  self->stream_changed = TRUE;
+  if (gst_video_info_from_caps (&info, caps) && info.size > 0)
+    xmem_pool_trim (gst_xmem_allocator_get_pool (self->allocator), info.size);
+  GST_INFO_OBJECT (self, "caps %" GST_PTR_FORMAT, caps);
+  return TRUE;
+}
+
+/* A pool for raw video in system memory. */
+static GstBufferPool *
+make_pool (GstXmemSink *self, GstCaps *caps, guint *size)
+{
+  GstBufferPool *pool;
+  GstStructure *config;
+  GstVideoInfo info;
+
+  if (!caps || !gst_video_info_from_caps (&info, caps) || info.size == 0
+      || !gst_caps_features_is_equal (gst_caps_get_features (caps, 0),
+          GST_CAPS_FEATURES_MEMORY_SYSTEM_MEMORY))
+    return NULL;
+  *size = info.size;
+  pool = gst_xmem_buffer_pool_new (self->allocator);
+  config = gst_buffer_pool_get_config (pool);
+  gst_buffer_pool_config_set_params (config, caps, *size, 0, 0);
+  if (!gst_buffer_pool_set_config (pool, config))
+    g_clear_object (&pool);
+  return pool;
+}
+
+static gboolean
+gst_xmem_sink_propose_allocation (GstBaseSink *sink, GstQuery *query)
+{
+  GstXmemSink *self = GST_XMEM_SINK (sink);
+  g_autoptr (GstBufferPool) pool = NULL;
+  GstCaps *caps;
+  gboolean need_pool;
+  guint size;
+
+  if (!self->allocator)
+    return FALSE;
+  gst_query_parse_allocation (query, &caps, &need_pool);
+  if (need_pool)
+    pool = make_pool (self, caps, &size);
+  if (pool)
+    gst_query_add_allocation_pool (query, pool, size, 0, 0);
+  gst_query_add_allocation_param (query, GST_ALLOCATOR (self->allocator), NULL);
+  gst_query_add_allocation_meta (query, GST_VIDEO_META_API_TYPE, NULL);
+  return TRUE;
+}
+
+/* --- publishing ---------------------------------------------------------- */
+
+static GstFlowReturn
+fail (GstXmemSink *self, const gchar *what, const struct xmem_error *error)
+{
+  gst_xmem_post_error (GST_ELEMENT (self), what, self->socket_path, error);
+  return GST_FLOW_ERROR;
+}
+
+/* Blocks until there are enough clients, if that is wanted. */
+static GstFlowReturn
+wait_for_clients (GstXmemSink *self)
+{
+  guint n = self->had_clients ? 1 : self->min_clients;
+  GstFlowReturn flow;
+
+  if (!self->wait_for_connection)
+    return GST_FLOW_OK;
+  while (xmem_publisher_wait_clients (self->publisher, n, XMEM_WAIT_FOREVER)
+         != 0) {
+    flow = gst_base_sink_wait_preroll (GST_BASE_SINK (self));
+    if (flow != GST_FLOW_OK)
+      return flow;
+  }
+  self->had_clients = TRUE;
+  return GST_FLOW_OK;
+}
+
+/* Announces caps and base time if they are not what was announced last. */
+static int
+update_stream (GstXmemSink *self, struct xmem_error *error)
+{
+  struct xmem_stream_info info = { .caps = self->caps };
+  GstClockTime base_time =
+      gst_xmem_base_time (GST_ELEMENT (self), self->base_time);
+  GstClockTime latency = gst_base_sink_get_latency (GST_BASE_SINK (self));
+
+  if (!self->stream_changed && base_time == self->base_time
+      && latency == self->latency)
+    return 0;
+  self->base_time = base_time;
+  self->latency = latency;
+  self->stream_changed = FALSE;
+  info.base_time_ns = base_time;
+  info.latency_ns = latency;
+  return xmem_publisher_set_stream (self->publisher, &info, error);
+}
+
+static GstFlowReturn
+refuse_copy (GstXmemSink *self, const gchar *memory_type)
+{
+  g_autoptr (GstPad) peer = gst_pad_get_peer (GST_BASE_SINK_PAD (self));
+  g_autoptr (GstElement) upstream = gst_pad_get_parent_element (peer);
+
+  GST_ELEMENT_ERROR (self, STREAM, FORMAT,
+      ("%s gave memory of type %s, which would have to be copied, and "
+       "allow-copy is false.",
+          upstream ? GST_OBJECT_NAME (upstream) : "upstream", memory_type),
+      ("It did not use the pool or the allocator that xmemsink proposed; "
+       "behind a tee, or from an appsrc, use those of libgstxmem."));
+  return GST_FLOW_ERROR;
+}
+
+static void
+set_frame_info (
+    GstXmemSink *self, GstBuffer *buffer, struct xmem_frame_info *info)
+{
+  const GstSegment *segment = &GST_BASE_SINK (self)->segment;
+
+  xmem_frame_info_init (info);
+  info->pts = gst_xmem_running_time (segment, GST_BUFFER_PTS (buffer));
+  info->dts = gst_xmem_running_time (segment, GST_BUFFER_DTS (buffer));
+  info->duration = GST_BUFFER_DURATION (buffer);
+  info->raw_pts = GST_BUFFER_PTS (buffer);
+  info->offset = GST_BUFFER_OFFSET (buffer);
+  info->offset_end = GST_BUFFER_OFFSET_END (buffer);
+  info->flags = GST_BUFFER_FLAGS (buffer) & ~(GST_MINI_OBJECT_FLAG_LAST - 1)
+                & ~GST_BUFFER_FLAG_TAG_MEMORY;
+}
+
+/* Publishes, waiting for consumers that want every frame. Takes outgoing. */
+static GstFlowReturn
+publish (GstXmemSink *self, GstBuffer *buffer, GstXmemOutgoing *outgoing)
+{
+  guint8 metas[GST_XMEM_METAS_SIZE];
+  struct xmem_frame_info info;
+  struct xmem_publish frame = { .struct_size = sizeof (frame),
+    .regions = outgoing->regions,
+    .n_regions = outgoing->n_regions,
+    .info = &info,
+    .done = gst_xmem_outgoing_free,
+    .done_data = outgoing };
+  gboolean copied = outgoing->n_copies > 0;
+  GstFlowReturn flow = GST_FLOW_OK;
+  struct xmem_error error;
+  int r;
+
+  set_frame_info (self, buffer, &info);
+  info.metas = metas;
+  info.metas_size = gst_xmem_metas_write (buffer, metas, sizeof (metas));
+  do {
+    r = xmem_publisher_publish (
+        self->publisher, &frame, XMEM_WAIT_FOREVER, &error);
+    if (r == XMEM_INTERRUPTED)
+      flow = gst_base_sink_wait_preroll (GST_BASE_SINK (self));
+  } while (r == XMEM_INTERRUPTED && flow == GST_FLOW_OK);
+  if (r != 0) {
+    gst_xmem_outgoing_free (outgoing);
+    return r == XMEM_INTERRUPTED ? flow : fail (self, "Cannot publish", &error);
+  }
+  GST_OBJECT_LOCK (self);
+  *(copied ? &self->frames_copied : &self->frames_zero_copy) += 1;
+  GST_OBJECT_UNLOCK (self);
+  return GST_FLOW_OK;
+}
+
+static GstFlowReturn
+gst_xmem_sink_render (GstBaseSink *sink, GstBuffer *buffer)
+{
+  GstXmemSink *self = GST_XMEM_SINK (sink);
+  const gchar *foreign = gst_xmem_outgoing_foreign_type (buffer);
+  GstXmemOutgoing *outgoing;
+  struct xmem_error error;
+  GstFlowReturn flow;
+
+  if (foreign && !self->allow_copy)
+    return refuse_copy (self, foreign);
+  flow = wait_for_clients (self);
+  if (flow != GST_FLOW_OK)
+    return flow;
+  if (update_stream (self, &error) != 0)
+    return fail (self, "Cannot announce the caps", &error);
+  if (gst_xmem_outgoing_new (buffer,
+          gst_xmem_allocator_get_pool (self->allocator), &outgoing, &error)
+      != 0)
+    return fail (self, "Cannot share a buffer", &error);
+  GST_TRACE_OBJECT (
+      self, "%s %" GST_PTR_FORMAT, foreign ? "copied" : "zero-copy", buffer);
+  return publish (self, buffer, outgoing);
+}
+
+static gboolean
+gst_xmem_sink_event (GstBaseSink *sink, GstEvent *event)
+{
+  GstXmemSink *self = GST_XMEM_SINK (sink);
+  struct xmem_error error;
+
+  if (GST_EVENT_TYPE (event) == GST_EVENT_EOS) {
+    /* Consumers of a stream without buffers still learn its caps. */
+    if (self->stream_changed && update_stream (self, &error) != 0)
+      fail (self, "Cannot announce the caps", &error);
+    xmem_publisher_send_eos (self->publisher);
+  }
+  return GST_BASE_SINK_CLASS (gst_xmem_sink_parent_class)->event (sink, event);
+}
+
+/* --- properties ---------------------------------------------------------- */
+
+static GstStructure *
+make_stats (GstXmemSink *self)
+{
+  GstStructure *stats = gst_base_sink_get_stats (GST_BASE_SINK (self));
+  struct xmem_publisher_stats publisher = { 0 };
+  struct xmem_pool_stats pool = { 0 };
+
+  gst_structure_set_name (stats, "application/x-xmemsink-stats");
+  GST_OBJECT_LOCK (self);
+  if (self->publisher) {
+    xmem_publisher_get_stats (self->publisher, &publisher);
+    xmem_pool_get_stats (gst_xmem_allocator_get_pool (self->allocator), &pool);
+  }
+  gst_structure_set (stats, "frames-zero-copy", G_TYPE_UINT64,
+      self->frames_zero_copy, "frames-copied", G_TYPE_UINT64,
+      self->frames_copied, "frames-published", G_TYPE_UINT64,
+      publisher.frames_published, "frames-delivered", G_TYPE_UINT64,
+      publisher.frames_delivered, "frames-dropped", G_TYPE_UINT64,
+      publisher.frames_dropped, "frames-held", G_TYPE_UINT,
+      publisher.frames_held, "num-clients", G_TYPE_UINT, publisher.n_clients,
+      "clients-served", G_TYPE_UINT64, publisher.clients_served,
+      "segments-sent", G_TYPE_UINT64, publisher.segments_sent, "pool-bytes",
+      G_TYPE_UINT64, pool.bytes, "pool-slots", G_TYPE_UINT, pool.n_slots,
+      "pool-segments", G_TYPE_UINT, pool.n_segments, NULL);
+  GST_OBJECT_UNLOCK (self);
+  return stats;
+}
+
+static guint
+count_clients (GstXmemSink *self)
+{
+  struct xmem_publisher_stats stats = { 0 };
+
+  GST_OBJECT_LOCK (self);
+  if (self->publisher)
+    xmem_publisher_get_stats (self->publisher, &stats);
+  GST_OBJECT_UNLOCK (self);
+  return stats.n_clients;
+}
+
+static void
+gst_xmem_sink_set_property (
+    GObject *object, guint id, const GValue *value, GParamSpec *pspec)
+{
+  GstXmemSink *self = GST_XMEM_SINK (object);
+
+  GST_OBJECT_LOCK (self);
+  switch (id) {
+    case PROP_SOCKET_PATH:
+      g_free (self->socket_path);
+      self->socket_path = g_value_dup_string (value);
+      if (!self->socket_path)
+        self->socket_path = g_strdup (DEFAULT_SOCKET_PATH);
+      break;
+    case PROP_PERMS:
+      self->perms = g_value_get_uint (value);
+      break;
+    case PROP_WAIT_FOR_CONNECTION:
+      self->wait_for_connection = g_value_get_boolean (value);
+      break;
+    case PROP_MIN_CLIENTS:
+      self->min_clients = g_value_get_uint (value);
+      break;
+    case PROP_MAX_CLIENTS:
+      self->max_clients = g_value_get_uint (value);
+      break;
+    case PROP_MAX_BUFFERS:
+      self->max_buffers = g_value_get_uint (value);
+      break;
+    case PROP_MAX_POOL_BYTES:
+      self->max_pool_bytes = g_value_get_uint64 (value);
+      break;
+    case PROP_LEAKY_TYPE:
+      self->leaky_type = g_value_get_enum (value);
+      break;
+    case PROP_ALLOW_COPY:
+      self->allow_copy = g_value_get_boolean (value);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+  }
+  GST_OBJECT_UNLOCK (self);
+}
+
+static void
+gst_xmem_sink_get_property (
+    GObject *object, guint id, GValue *value, GParamSpec *pspec)
+{
+  GstXmemSink *self = GST_XMEM_SINK (object);
+
+  switch (id) {
+    case PROP_SOCKET_PATH:
+      GST_OBJECT_LOCK (self);
+      g_value_set_string (value, self->socket_path);
+      GST_OBJECT_UNLOCK (self);
+      break;
+    case PROP_PERMS:
+      g_value_set_uint (value, self->perms);
+      break;
+    case PROP_WAIT_FOR_CONNECTION:
+      g_value_set_boolean (value, self->wait_for_connection);
+      break;
+    case PROP_MIN_CLIENTS:
+      g_value_set_uint (value, self->min_clients);
+      break;
+    case PROP_NUM_CLIENTS:
+      g_value_set_uint (value, count_clients (self));
+      break;
+    case PROP_MAX_CLIENTS:
+      g_value_set_uint (value, self->max_clients);
+      break;
+    case PROP_MAX_BUFFERS:
+      g_value_set_uint (value, self->max_buffers);
+      break;
+    case PROP_MAX_POOL_BYTES:
+      g_value_set_uint64 (value, self->max_pool_bytes);
+      break;
+    case PROP_LEAKY_TYPE:
+      g_value_set_enum (value, self->leaky_type);
+      break;
+    case PROP_ALLOW_COPY:
+      g_value_set_boolean (value, self->allow_copy);
+      break;
+    case PROP_STATS:
+      g_value_take_boxed (value, make_stats (self));
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+  }
+}
+
+static void
+gst_xmem_sink_finalize (GObject *object)
+{
+  g_free (GST_XMEM_SINK (object)->socket_path);
+  G_OBJECT_CLASS (gst_xmem_sink_parent_class)->finalize (object);
+}
+
+static void
+install_properties (GObjectClass *klass)
+{
+  const GParamFlags rw =
+      G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY;
+  const GParamFlags ro = G_PARAM_READABLE | G_PARAM_STATIC_STRINGS;
+
+  g_object_class_install_property (klass, PROP_SOCKET_PATH,
+      g_param_spec_string ("socket-path", "Socket path",
+          "Where consumers connect: a name in the runtime folder, a path with "
+          "a slash, or @name in the abstract namespace",
+          DEFAULT_SOCKET_PATH, rw));
+  g_object_class_install_property (klass, PROP_PERMS,
+      g_param_spec_uint ("perms", "Permissions",
+          "Permissions of the socket file (0600 is 384)", 0001, 0777,
+          DEFAULT_PERMS, rw));
+  g_object_class_install_property (klass, PROP_WAIT_FOR_CONNECTION,
+      g_param_spec_boolean ("wait-for-connection", "Wait for connection",
+          "Block the stream until min-clients consumers are connected, and "
+          "later on whenever there is none",
+          FALSE, rw));
+  g_object_class_install_property (klass, PROP_MIN_CLIENTS,
+      g_param_spec_uint ("min-clients", "Minimum of clients",
+          "How many consumers wait-for-connection waits for at first", 1,
+          G_MAXUINT, DEFAULT_MIN_CLIENTS, rw));
+  g_object_class_install_property (klass, PROP_NUM_CLIENTS,
+      g_param_spec_uint ("num-clients", "Number of clients",
+          "How many consumers are connected now", 0, G_MAXUINT, 0, ro));
+  g_object_class_install_property (klass, PROP_MAX_CLIENTS,
+      g_param_spec_uint ("max-clients", "Maximum of clients",
+          "Refuse further consumers (0 = no limit)", 0, G_MAXUINT, 0, rw));
+  g_object_class_install_property (klass, PROP_MAX_BUFFERS,
+      g_param_spec_uint ("max-buffers", "Maximum of buffers",
+          "Most frames that one consumer may hold at once", 1, XMEM_MAX_GRANT,
+          DEFAULT_MAX_BUFFERS, rw));
+  g_object_class_install_property (klass, PROP_MAX_POOL_BYTES,
+      g_param_spec_uint64 ("max-pool-bytes", "Maximum of pool bytes",
+          "Most shared memory offered to upstream elements; beyond it they get "
+          "system memory, which is copied",
+          1, G_MAXUINT64, DEFAULT_MAX_POOL_BYTES, rw));
+  g_object_class_install_property (klass, PROP_LEAKY_TYPE,
+      g_param_spec_enum ("leaky-type", "Leaky type",
+          "What happens when a consumer with delivery=every has no room",
+          gst_xmem_leaky_type_get_type (), GST_XMEM_LEAKY_NONE, rw));
+  g_object_class_install_property (klass, PROP_ALLOW_COPY,
+      g_param_spec_boolean ("allow-copy", "Allow copy",
+          "Copy memory that other processes cannot map; false makes it an "
+          "error",
+          TRUE, rw));
+  g_object_class_install_property (klass, PROP_STATS,
+      g_param_spec_boxed ("stats", "Statistics",
+          "Frames published, delivered, dropped, copied or not, clients, pool",
+          GST_TYPE_STRUCTURE, ro));
+}
+
+static void
+install_signals (GType type)
+{
+  /**
+   * GstXmemSink::client-connected:
+   * @fd: the number of the client's socket
+   *
+   * Emitted from the publisher's thread.
+   */
+  signals[SIGNAL_CLIENT_CONNECTED] = g_signal_new ("client-connected", type,
+      G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 1, G_TYPE_INT);
+  /**
+   * GstXmemSink::client-disconnected:
+   * @fd: the number that its socket had
+   *
+   * Emitted from the publisher's thread.
+   */
+  signals[SIGNAL_CLIENT_DISCONNECTED] = g_signal_new ("client-disconnected",
+      type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 1, G_TYPE_INT);
+}
+
+static void
+gst_xmem_sink_class_init (GstXmemSinkClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+  GstElementClass *element_class = GST_ELEMENT_CLASS (klass);
+  GstBaseSinkClass *sink_class = GST_BASE_SINK_CLASS (klass);
+
+  object_class->set_property = gst_xmem_sink_set_property;
+  object_class->get_property = gst_xmem_sink_get_property;
+  object_class->finalize = gst_xmem_sink_finalize;
+  install_properties (object_class);
+  install_signals (G_TYPE_FROM_CLASS (klass));
+  gst_type_mark_as_plugin_api (gst_xmem_leaky_type_get_type (), 0);
+
+  sink_class->start = gst_xmem_sink_start;
+  sink_class->stop = gst_xmem_sink_stop;
+  sink_class->unlock = gst_xmem_sink_unlock;
+  sink_class->unlock_stop = gst_xmem_sink_unlock_stop;
+  sink_class->set_caps = gst_xmem_sink_set_caps;
+  sink_class->propose_allocation = gst_xmem_sink_propose_allocation;
+  sink_class->render = gst_xmem_sink_render;
+  sink_class->event = gst_xmem_sink_event;
+
+  gst_element_class_add_static_pad_template (element_class, &sink_template);
+  gst_element_class_set_static_metadata (element_class, "xmem sink",
+      "Sink/Network",
+      "Publishes frames to other processes through shared memory without "
+      "copying them: upstream elements write into a shared pool, consumers "
+      "(xmemsrc, libxmem) map it read-only, and only frame indices cross the "
+      "control socket.  Examples:  gst-launch-1.0 videotestsrc ! xmemsink  |  "
+      "gst-launch-1.0 filesrc location=clip.mp4 ! decodebin ! xmemsink "
+      "socket-path=/tmp/clip wait-for-connection=true sync=false",
+      "xmem authors");
+}
+
+static void
+gst_xmem_sink_init (GstXmemSink *self)
+{
+  self->socket_path = g_strdup (DEFAULT_SOCKET_PATH);
+  self->perms = DEFAULT_PERMS;
+  self->min_clients = DEFAULT_MIN_CLIENTS;
+  self->max_buffers = DEFAULT_MAX_BUFFERS;
+  self->max_pool_bytes = DEFAULT_MAX_POOL_BYTES;
+  self->allow_copy = TRUE;
+  /* It would pin a slot. */
+  gst_base_sink_set_last_sample_enabled (GST_BASE_SINK (self), FALSE);
+}

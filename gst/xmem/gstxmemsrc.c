@@ -1,0 +1,549 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * SECTION:element-xmemsrc
+ * @title: xmemsrc
+ *
+ * Receives what an xmemsink in another process publishes, without copying:
+ * its buffers are read-only views of the producer's memory.
+ *
+ * ## Example launch lines
+ * |[
+ * gst-launch-1.0 xmemsrc ! videoconvert ! autovideosink
+ * gst-launch-1.0 xmemsrc socket-path=/tmp/clip delivery=every is-live=false \
+ *     ! filesink location=frames.raw
+ * ]|
+ *
+ * Threads: the streaming thread connects, waits and receives; unlock ends its
+ * waits through an eventfd. No lock of the element is held meanwhile.
+ */
+#include "gstxmemsrc.h"
+
+#include <string.h>
+
+#include "errors.h"
+#include "incoming.h"
+#include "timeline.h"
+
+GST_DEBUG_CATEGORY_STATIC (gst_xmem_src_debug);
+#define GST_CAT_DEFAULT gst_xmem_src_debug
+
+#define DEFAULT_SOCKET_PATH XMEM_DEFAULT_ADDRESS
+#define DEFAULT_MAX_BUFFERS 4
+#define DEFAULT_CONNECTION_TIMEOUT 5 /* s */
+
+/* Where running time 0 lies in our segment when decoding times come before
+ * it, as GstVideoEncoder does. */
+#define NEGATIVE_TIMES_START (1000 * GST_SECOND * 60 * 60)
+
+enum {
+  PROP_0,
+  PROP_SOCKET_PATH,
+  PROP_IS_LIVE,
+  PROP_DELIVERY,
+  PROP_MAX_BUFFERS,
+  PROP_CONNECTION_TIMEOUT,
+  PROP_STATS,
+};
+
+struct _GstXmemSrc {
+  GstPushSrc parent;
+
+  /* Properties, under the object lock; read at start */
+  gchar *socket_path;
+  enum xmem_delivery delivery;
+  guint max_buffers;
+  guint connection_timeout;
+
+  /* From start to stop; changed under the object lock */
+  struct xmem_subscriber *subscriber;
+
+  /* The streaming thread's */
+  gboolean connected;
+  guint32 epoch;
+  GstCaps *caps; /* of the stream, NULL without */
+  GstXmemIncomingFormat format;
+  GstXmemTimeline timeline;
+
+  /* Figures, under the object lock */
+  guint64 frames_repacked;
+  guint64 frames_copied;
+};
+
+G_DEFINE_TYPE_WITH_CODE (GstXmemSrc, gst_xmem_src, GST_TYPE_PUSH_SRC,
+    GST_DEBUG_CATEGORY_INIT (gst_xmem_src_debug, "xmemsrc", 0, "xmem source"))
+GST_ELEMENT_REGISTER_DEFINE (
+    xmemsrc, "xmemsrc", GST_RANK_NONE, GST_TYPE_XMEM_SRC)
+
+static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE (
+    "src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS_ANY);
+
+static GType
+gst_xmem_delivery_get_type (void)
+{
+  static gsize type = 0;
+  static const GEnumValue values[] = {
+    { XMEM_DELIVERY_LATEST,
+        "The newest frame there is; never holds the "
+        "producer back",
+        "latest" },
+    { XMEM_DELIVERY_EVERY, "Every frame; the producer waits for us", "every" },
+    { 0, NULL, NULL },
+  };
+
+  if (g_once_init_enter (&type))
+    g_once_init_leave (
+        &type, g_enum_register_static ("GstXmemDelivery", values));
+  return type;
+}
+
+/* --- starting and stopping ----------------------------------------------- */
+
+static gboolean
+gst_xmem_src_start (GstBaseSrc *src)
+{
+  GstXmemSrc *self = GST_XMEM_SRC (src);
+  struct xmem_subscriber_params params = { .struct_size = sizeof (params) };
+  struct xmem_subscriber *subscriber;
+  struct xmem_error error;
+
+  params.address = self->socket_path;
+  params.name = GST_OBJECT_NAME (self);
+  params.delivery = self->delivery;
+  params.n_buffers = self->max_buffers;
+  if (xmem_subscriber_new (&params, &subscriber, &error) != 0) {
+    gst_xmem_post_error (
+        GST_ELEMENT (self), "Cannot subscribe", self->socket_path, &error);
+    return FALSE;
+  }
+  GST_OBJECT_LOCK (self);
+  self->subscriber = subscriber;
+  self->frames_repacked = self->frames_copied = 0;
+  GST_OBJECT_UNLOCK (self);
+  self->connected = FALSE;
+  self->format.is_video = FALSE;
+  return TRUE;
+}
+
+static gboolean
+gst_xmem_src_stop (GstBaseSrc *src)
+{
+  GstXmemSrc *self = GST_XMEM_SRC (src);
+  struct xmem_subscriber *subscriber;
+
+  GST_OBJECT_LOCK (self);
+  subscriber = g_steal_pointer (&self->subscriber);
+  GST_OBJECT_UNLOCK (self);
+  /* Buffers that are still out keep the connection. */
+  xmem_subscriber_free (subscriber);
+  gst_clear_caps (&self->caps);
+  return TRUE;
+}
+
+static gboolean
+gst_xmem_src_unlock (GstBaseSrc *src)
+{
+  xmem_subscriber_interrupt (GST_XMEM_SRC (src)->subscriber, TRUE);
+  return TRUE;
+}
+
+static gboolean
+gst_xmem_src_unlock_stop (GstBaseSrc *src)
+{
+  xmem_subscriber_interrupt (GST_XMEM_SRC (src)->subscriber, FALSE);
+  return TRUE;
+}
+
+/* --- negotiation --------------------------------------------------------- */
+
+/* The caps are the producer's; nothing is known before the first frame. */
+static gboolean
+gst_xmem_src_negotiate (GstBaseSrc *src)
+{
+  GstXmemSrc *self = GST_XMEM_SRC (src);
+
+  return !self->caps || gst_base_src_set_caps (src, self->caps);
+}
+
+static gboolean
+gst_xmem_src_decide_allocation (GstBaseSrc *src, GstQuery *query)
+{
+  GstXmemSrc *self = GST_XMEM_SRC (src);
+
+  self->format.downstream_reads_meta =
+      gst_query_find_allocation_meta (query, GST_VIDEO_META_API_TYPE, NULL);
+  /* The memory is the producer's: downstream's pools are of no use. */
+  while (gst_query_get_n_allocation_pools (query) > 0)
+    gst_query_remove_nth_allocation_pool (query, 0);
+  GST_DEBUG_OBJECT (self, "downstream %s video metas",
+      self->format.downstream_reads_meta ? "reads" : "does not read");
+  return TRUE;
+}
+
+static GstFlowReturn
+set_stream (GstXmemSrc *self, const struct xmem_stream_info *stream)
+{
+  g_autoptr (GstCaps) caps =
+      stream->caps ? gst_caps_from_string (stream->caps) : NULL;
+
+  if (stream->caps && (!caps || !gst_caps_is_fixed (caps))) {
+    GST_ELEMENT_ERROR (self, STREAM, FORMAT,
+        ("The producer announced caps that cannot be read: %.200s",
+            stream->caps),
+        (NULL));
+    return GST_FLOW_ERROR;
+  }
+  if (!caps || (self->caps && gst_caps_is_equal (caps, self->caps)))
+    return GST_FLOW_OK;
+  GST_INFO_OBJECT (self, "caps %" GST_PTR_FORMAT, caps);
+  gst_caps_replace (&self->caps, caps);
+  self->format.is_video =
+      gst_video_info_from_caps (&self->format.info, caps)
+      && GST_VIDEO_INFO_FORMAT (&self->format.info) != GST_VIDEO_FORMAT_ENCODED;
+  if (gst_base_src_negotiate (GST_BASE_SRC (self)))
+    return GST_FLOW_OK;
+  if (GST_PAD_IS_FLUSHING (GST_BASE_SRC_PAD (self)))
+    return GST_FLOW_FLUSHING;
+  return GST_FLOW_NOT_NEGOTIATED;
+}
+
+static gboolean
+gst_xmem_src_query (GstBaseSrc *src, GstQuery *query)
+{
+  if (GST_QUERY_TYPE (query) != GST_QUERY_LATENCY)
+    return GST_BASE_SRC_CLASS (gst_xmem_src_parent_class)->query (src, query);
+  /* A frame arrives when the producer presents it; however long it may be
+   * kept, its slot is not missed. */
+  gst_query_set_latency (
+      query, gst_base_src_is_live (src), 0, GST_CLOCK_TIME_NONE);
+  return TRUE;
+}
+
+static gboolean
+gst_xmem_src_is_seekable (GstBaseSrc *src)
+{
+  return FALSE;
+}
+
+/* --- receiving ----------------------------------------------------------- */
+
+static GstFlowReturn
+fail (GstXmemSrc *self, const gchar *what, const struct xmem_error *error)
+{
+  if (error->status == XMEM_INTERRUPTED)
+    return GST_FLOW_FLUSHING;
+  gst_xmem_post_error (GST_ELEMENT (self), what, self->socket_path, error);
+  return GST_FLOW_ERROR;
+}
+
+static GstFlowReturn
+ensure_connected (GstXmemSrc *self)
+{
+  gint64 timeout_ns = self->connection_timeout > 0
+                          ? (gint64) self->connection_timeout * GST_SECOND
+                          : XMEM_WAIT_FOREVER;
+  struct xmem_error error;
+
+  if (self->connected)
+    return GST_FLOW_OK;
+  if (xmem_subscriber_connect (self->subscriber, timeout_ns, &error) != 0)
+    return fail (self, "Cannot connect", &error);
+  self->connected = TRUE;
+  self->epoch = 0;
+  gst_xmem_timeline_init (
+      &self->timeline, gst_base_src_is_live (GST_BASE_SRC (self)));
+  GST_INFO_OBJECT (self, "connected, may hold %u frames",
+      xmem_subscriber_get_grant (self->subscriber));
+  return GST_FLOW_OK;
+}
+
+static GstFlowReturn
+next_frame (GstXmemSrc *self, struct xmem_frame **frame)
+{
+  struct xmem_error error;
+  int r;
+
+  r = xmem_subscriber_next (self->subscriber, XMEM_WAIT_FOREVER, frame, &error);
+  if (r == XMEM_EOS)
+    return GST_FLOW_EOS;
+  if (r == XMEM_GONE)
+    return fail (
+        self, "The producer went away without an end of stream", &error);
+  return r == 0 ? GST_FLOW_OK : fail (self, "Cannot receive", &error);
+}
+
+/* Frames of a stream whose decoding times begin before running time 0 get a
+ * segment that can say so. */
+static void
+start_segment (GstXmemSrc *self, const struct xmem_frame_info *info)
+{
+  GstSegment segment;
+
+  if (self->timeline.live || self->timeline.started
+      || info->dts == XMEM_TIME_NONE || info->dts >= 0)
+    return;
+  gst_segment_init (&segment, GST_FORMAT_TIME);
+  segment.start = segment.position = NEGATIVE_TIMES_START;
+  gst_base_src_new_segment (GST_BASE_SRC (self), &segment);
+  self->timeline.shift = NEGATIVE_TIMES_START;
+}
+
+static void
+report_shift (GstXmemSrc *self)
+{
+  GST_INFO_OBJECT (self, "all times are shifted by %" GST_STIME_FORMAT,
+      GST_STIME_ARGS (self->timeline.shift));
+  gst_element_post_message (GST_ELEMENT (self),
+      gst_message_new_element (GST_OBJECT (self),
+          gst_structure_new ("xmem-time-shift", "shift", G_TYPE_INT64,
+              (gint64) self->timeline.shift, NULL)));
+}
+
+static void
+set_times (GstXmemSrc *self, struct xmem_frame *frame, GstBuffer *buffer)
+{
+  const struct xmem_frame_info *info = xmem_frame_get_info (frame);
+  gboolean started = self->timeline.started;
+  GstClockTimeDiff offset;
+
+  start_segment (self, info);
+  offset = gst_xmem_timeline_offset (
+      &self->timeline, GST_ELEMENT (self), xmem_frame_get_stream (frame), info);
+  if (self->timeline.live && !started && self->timeline.shift != 0)
+    report_shift (self);
+  GST_BUFFER_PTS (buffer) = gst_xmem_timeline_map (info->pts, offset);
+  GST_BUFFER_DTS (buffer) = gst_xmem_timeline_map (info->dts, offset);
+  GST_BUFFER_DURATION (buffer) = info->duration;
+  GST_BUFFER_OFFSET (buffer) = info->offset;
+  GST_BUFFER_OFFSET_END (buffer) = info->offset_end;
+  GST_BUFFER_FLAG_SET (buffer, info->flags & ~(GST_MINI_OBJECT_FLAG_LAST - 1)
+                                   & ~GST_BUFFER_FLAG_TAG_MEMORY);
+}
+
+/* A view of the frame, or a copy: where downstream cannot read its layout, or
+ * holds so many frames that the last one granted would be taken too. */
+static GstBuffer *
+make_buffer (GstXmemSrc *self, struct xmem_frame *frame)
+{
+  gboolean repacked, copy_out;
+  GstBuffer *buffer =
+      gst_xmem_incoming_buffer (frame, &self->format, &repacked);
+
+  copy_out = !repacked
+             && xmem_subscriber_get_held (self->subscriber)
+                    >= xmem_subscriber_get_grant (self->subscriber);
+  if (copy_out)
+    buffer = gst_xmem_incoming_copy_out (buffer);
+  GST_OBJECT_LOCK (self);
+  self->frames_repacked += repacked;
+  self->frames_copied += copy_out;
+  GST_OBJECT_UNLOCK (self);
+  return buffer;
+}
+
+static GstFlowReturn
+gst_xmem_src_create (GstPushSrc *src, GstBuffer **buffer)
+{
+  GstXmemSrc *self = GST_XMEM_SRC (src);
+  struct xmem_frame *frame;
+  GstFlowReturn flow;
+
+  flow = ensure_connected (self);
+  if (flow == GST_FLOW_OK)
+    flow = next_frame (self, &frame);
+  if (flow != GST_FLOW_OK)
+    return flow;
+  if (xmem_frame_get_epoch (frame) != self->epoch) {
+    flow = set_stream (self, xmem_frame_get_stream (frame));
+    self->epoch = xmem_frame_get_epoch (frame);
+  }
+  if (flow == GST_FLOW_OK) {
+    *buffer = make_buffer (self, frame);
+    set_times (self, frame, *buffer);
+    GST_TRACE_OBJECT (self, "frame %" G_GUINT64_FORMAT " %" GST_PTR_FORMAT,
+        xmem_frame_get_sequence (frame), *buffer);
+  }
+  xmem_frame_unref (frame);
+  return flow;
+}
+
+/* --- properties ---------------------------------------------------------- */
+
+static GstStructure *
+make_stats (GstXmemSrc *self)
+{
+  struct xmem_subscriber_stats stats = { 0 };
+  GstStructure *structure;
+
+  GST_OBJECT_LOCK (self);
+  if (self->subscriber)
+    xmem_subscriber_get_stats (self->subscriber, &stats);
+  structure = gst_structure_new ("application/x-xmemsrc-stats",
+      "frames-received", G_TYPE_UINT64, stats.frames_received, "frames-lost",
+      G_TYPE_UINT64, stats.frames_lost, "frames-repacked", G_TYPE_UINT64,
+      self->frames_repacked, "frames-copied", G_TYPE_UINT64,
+      self->frames_copied, "frames-held", G_TYPE_UINT, stats.frames_held,
+      "segments", G_TYPE_UINT, stats.n_segments, "segments-received",
+      G_TYPE_UINT64, stats.segments_received, "publisher-pid", G_TYPE_INT,
+      stats.publisher_pid, "latency-min", G_TYPE_UINT64, stats.latency_min_ns,
+      "latency-mean", G_TYPE_UINT64, stats.latency_mean_ns, "latency-max",
+      G_TYPE_UINT64, stats.latency_max_ns, "latency-p50", G_TYPE_UINT64,
+      stats.latency_p50_ns, "latency-p99", G_TYPE_UINT64, stats.latency_p99_ns,
+      NULL);
+  GST_OBJECT_UNLOCK (self);
+  return structure;
+}
+
+static void
+gst_xmem_src_set_property (
+    GObject *object, guint id, const GValue *value, GParamSpec *pspec)
+{
+  GstXmemSrc *self = GST_XMEM_SRC (object);
+
+  if (id == PROP_IS_LIVE) {
+    gst_base_src_set_live (GST_BASE_SRC (self), g_value_get_boolean (value));
+    return;
+  }
+  GST_OBJECT_LOCK (self);
+  switch (id) {
+    case PROP_SOCKET_PATH:
+      g_free (self->socket_path);
+      self->socket_path = g_value_dup_string (value);
+      if (!self->socket_path)
+        self->socket_path = g_strdup (DEFAULT_SOCKET_PATH);
+      break;
+    case PROP_DELIVERY:
+      self->delivery = g_value_get_enum (value);
+      break;
+    case PROP_MAX_BUFFERS:
+      self->max_buffers = g_value_get_uint (value);
+      break;
+    case PROP_CONNECTION_TIMEOUT:
+      self->connection_timeout = g_value_get_uint (value);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+  }
+  GST_OBJECT_UNLOCK (self);
+}
+
+static void
+gst_xmem_src_get_property (
+    GObject *object, guint id, GValue *value, GParamSpec *pspec)
+{
+  GstXmemSrc *self = GST_XMEM_SRC (object);
+
+  switch (id) {
+    case PROP_SOCKET_PATH:
+      GST_OBJECT_LOCK (self);
+      g_value_set_string (value, self->socket_path);
+      GST_OBJECT_UNLOCK (self);
+      break;
+    case PROP_IS_LIVE:
+      g_value_set_boolean (value, gst_base_src_is_live (GST_BASE_SRC (self)));
+      break;
+    case PROP_DELIVERY:
+      g_value_set_enum (value, self->delivery);
+      break;
+    case PROP_MAX_BUFFERS:
+      g_value_set_uint (value, self->max_buffers);
+      break;
+    case PROP_CONNECTION_TIMEOUT:
+      g_value_set_uint (value, self->connection_timeout);
+      break;
+    case PROP_STATS:
+      g_value_take_boxed (value, make_stats (self));
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+  }
+}
+
+static void
+gst_xmem_src_finalize (GObject *object)
+{
+  g_free (GST_XMEM_SRC (object)->socket_path);
+  G_OBJECT_CLASS (gst_xmem_src_parent_class)->finalize (object);
+}
+
+static void
+install_properties (GObjectClass *klass)
+{
+  const GParamFlags rw =
+      G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY;
+  const GParamFlags ro = G_PARAM_READABLE | G_PARAM_STATIC_STRINGS;
+
+  g_object_class_install_property (klass, PROP_SOCKET_PATH,
+      g_param_spec_string ("socket-path", "Socket path",
+          "Where the producer is: a name in a runtime folder, a path with a "
+          "slash, or @name in the abstract namespace",
+          DEFAULT_SOCKET_PATH, rw));
+  g_object_class_install_property (klass, PROP_IS_LIVE,
+      g_param_spec_boolean ("is-live", "Is live",
+          "Map times by clock, as a live source; false keeps the producer's "
+          "running times",
+          TRUE, rw));
+  g_object_class_install_property (klass, PROP_DELIVERY,
+      g_param_spec_enum ("delivery", "Delivery",
+          "Which frames to get when this pipeline is slower than the producer",
+          gst_xmem_delivery_get_type (), XMEM_DELIVERY_LATEST, rw));
+  g_object_class_install_property (klass, PROP_MAX_BUFFERS,
+      g_param_spec_uint ("max-buffers", "Maximum of buffers",
+          "How many frames to hold at once; the producer may grant fewer. When "
+          "this pipeline keeps more, frames are copied out",
+          1, XMEM_MAX_GRANT, DEFAULT_MAX_BUFFERS, rw));
+  g_object_class_install_property (klass, PROP_CONNECTION_TIMEOUT,
+      g_param_spec_uint ("connection-timeout", "Connection timeout",
+          "Seconds to wait for a producer that is not there yet (0 = no limit)",
+          0, G_MAXUINT, DEFAULT_CONNECTION_TIMEOUT, rw));
+  g_object_class_install_property (klass, PROP_STATS,
+      g_param_spec_boxed ("stats", "Statistics",
+          "Frames received, lost, copied, repacked, held; one-way latency in "
+          "ns",
+          GST_TYPE_STRUCTURE, ro));
+}
+
+static void
+gst_xmem_src_class_init (GstXmemSrcClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+  GstElementClass *element_class = GST_ELEMENT_CLASS (klass);
+  GstBaseSrcClass *src_class = GST_BASE_SRC_CLASS (klass);
+
+  object_class->set_property = gst_xmem_src_set_property;
+  object_class->get_property = gst_xmem_src_get_property;
+  object_class->finalize = gst_xmem_src_finalize;
+  install_properties (object_class);
+  gst_type_mark_as_plugin_api (gst_xmem_delivery_get_type (), 0);
+
+  src_class->start = gst_xmem_src_start;
+  src_class->stop = gst_xmem_src_stop;
+  src_class->unlock = gst_xmem_src_unlock;
+  src_class->unlock_stop = gst_xmem_src_unlock_stop;
+  src_class->negotiate = gst_xmem_src_negotiate;
+  src_class->decide_allocation = gst_xmem_src_decide_allocation;
+  src_class->query = gst_xmem_src_query;
+  src_class->is_seekable = gst_xmem_src_is_seekable;
+  GST_PUSH_SRC_CLASS (klass)->create = gst_xmem_src_create;
+
+  gst_element_class_add_static_pad_template (element_class, &src_template);
+  gst_element_class_set_static_metadata (element_class, "xmem source",
+      "Source/Network",
+      "Receives frames that an xmemsink (or a program on libxmem) in another "
+      "process publishes, without copying them: its buffers are read-only "
+      "views of the producer's memory.  Examples:  gst-launch-1.0 xmemsrc ! "
+      "videoconvert ! autovideosink  |  gst-launch-1.0 xmemsrc "
+      "socket-path=/tmp/clip delivery=every is-live=false ! filesink "
+      "location=frames.raw",
+      "xmem authors");
+}
+
+static void
+gst_xmem_src_init (GstXmemSrc *self)
+{
+  self->socket_path = g_strdup (DEFAULT_SOCKET_PATH);
+  self->delivery = XMEM_DELIVERY_LATEST;
+  self->max_buffers = DEFAULT_MAX_BUFFERS;
+  self->connection_timeout = DEFAULT_CONNECTION_TIMEOUT;
+  gst_base_src_set_live (GST_BASE_SRC (self), TRUE);
+  gst_base_src_set_format (GST_BASE_SRC (self), GST_FORMAT_TIME);
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/* Threads: made by the streaming thread, freed by whoever releases last. */
+#include "outgoing.h"
+
+#include <string.h>
+
+#include "gstxmem.h"
+
+const gchar *
+gst_xmem_outgoing_foreign_type (GstBuffer *buffer)
+{
+  for (guint i = 0; i < gst_buffer_n_memory (buffer); i++) {
+    GstMemory *memory = gst_buffer_peek_memory (buffer, i);
+
+    if (memory->size > 0 && !gst_is_xmem_memory (memory))
+      return memory->allocator->mem_type;
+  }
+  return NULL;
+}
+
+static int
+copy_memory (GstXmemOutgoing *self, GstMemory *memory, struct xmem_pool *pool,
+    struct xmem_error *error)
+{
+  struct xmem_buffer *copy;
+  GstMapInfo map;
+  int r;
+
+  /* Past the pool's limit if need be: the number of published frames is
+   * bounded by what the subscribers may hold. */
+  r = xmem_pool_acquire (
+      pool, memory->size, XMEM_ACQUIRE_OVER_LIMIT, 0, &copy, error);
+  if (r != 0)
+    return r;
+  self->copies[self->n_copies++] = copy;
+  if (!gst_memory_map (memory, &map, GST_MAP_READ)) {
+    error->status = XMEM_INVALID;
+    error->sys_errno = 0;
+    g_snprintf (error->message, sizeof (error->message),
+        "memory of type %s cannot be read", memory->allocator->mem_type);
+    return XMEM_INVALID;
+  }
+  memcpy (xmem_buffer_get_data (copy), map.data, map.size);
+  gst_memory_unmap (memory, &map);
+  xmem_buffer_get_region (copy, &self->regions[self->n_regions++]);
+  return 0;
+}
+
+int
+gst_xmem_outgoing_new (GstBuffer *buffer, struct xmem_pool *pool,
+    GstXmemOutgoing **outgoing_out, struct xmem_error *error)
+{
+  GstXmemOutgoing *self = g_new0 (GstXmemOutgoing, 1);
+  guint n = gst_buffer_n_memory (buffer);
+  int r = 0;
+
+  G_STATIC_ASSERT (XMEM_MAX_REGIONS == 16); /* what GstBuffer merges down to */
+  for (guint i = 0; r == 0 && i < n; i++) {
+    GstMemory *memory = gst_buffer_peek_memory (buffer, i);
+
+    if (memory->size == 0)
+      continue;
+    if (gst_is_xmem_memory (memory))
+      gst_xmem_memory_get_region (memory, &self->regions[self->n_regions++]);
+    else
+      r = copy_memory (self, memory, pool, error);
+  }
+  if (r != 0) {
+    gst_xmem_outgoing_free (self);
+    return r;
+  }
+  /* A frame that is all copies need not keep the producer's memory. */
+  if (self->n_copies < self->n_regions || self->n_regions == 0)
+    self->buffer = gst_buffer_ref (buffer);
+  *outgoing_out = self;
+  return 0;
+}
+
+void
+gst_xmem_outgoing_free (gpointer outgoing)
+{
+  GstXmemOutgoing *self = outgoing;
+
+  for (guint i = 0; i < self->n_copies; i++)
+    xmem_buffer_unref (self->copies[i]);
+  gst_clear_buffer (&self->buffer);
+  g_free (self);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* A GstBuffer on its way out: as regions of shared memory, copied where it
+ * has to be. */
+#ifndef GST_XMEM_OUTGOING_H
+#define GST_XMEM_OUTGOING_H
+
+#include <gst/gst.h>
+
+#include <xmem/publisher.h>
+
+G_BEGIN_DECLS
+
+typedef struct {
+  GstBuffer *buffer; /* kept while any subscriber holds the frame */
+  struct xmem_region regions[XMEM_MAX_REGIONS];
+  guint n_regions;
+  struct xmem_buffer *copies[XMEM_MAX_REGIONS];
+  guint n_copies;
+} GstXmemOutgoing;
+
+/* The memory type of the first memory of @buffer that is not shared, NULL if
+ * all is and nothing needs a copy. */
+const gchar *gst_xmem_outgoing_foreign_type (GstBuffer *buffer);
+
+/* Resolves the memories of @buffer to regions; foreign ones are copied, once,
+ * into slots of @pool. Returns 0 or as xmem_pool_acquire (). */
+int gst_xmem_outgoing_new (GstBuffer *buffer, struct xmem_pool *pool,
+    GstXmemOutgoing **outgoing_out, struct xmem_error *error);
+
+/* Lets go of everything; a struct xmem_publish's done function. */
+void gst_xmem_outgoing_free (gpointer outgoing);
+
+G_END_DECLS
+
+#endif

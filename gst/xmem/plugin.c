@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* The plugin "xmem": xmemsink and xmemsrc. */
+#include "gstxmemsink.h"
+#include "gstxmemsrc.h"
+
+static gboolean
+plugin_init (GstPlugin *plugin)
+{
+  return GST_ELEMENT_REGISTER (xmemsink, plugin)
+         && GST_ELEMENT_REGISTER (xmemsrc, plugin);
+}
+
+GST_PLUGIN_DEFINE (GST_VERSION_MAJOR, GST_VERSION_MINOR, xmem,
+    "Video frames between processes without copies", plugin_init,
+    PACKAGE_VERSION, "MIT/X11", "xmem", "xmem")

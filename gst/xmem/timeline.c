@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/* See docs/elements.md, "Time". Keeps no state of its own. */
+#include "timeline.h"
+
+#define DRIFT_TOLERANCE GST_MSECOND
+
+static gboolean
+is_monotonic (GstClock *clock)
+{
+  GstClockType type = GST_CLOCK_TYPE_REALTIME;
+  GstClockTime internal, external, numerator, denominator;
+
+  if (!GST_IS_SYSTEM_CLOCK (clock))
+    return FALSE;
+  g_object_get (clock, "clock-type", &type, NULL);
+  gst_clock_get_calibration (
+      clock, &internal, &external, &numerator, &denominator);
+  return type == GST_CLOCK_TYPE_MONOTONIC && internal == external
+         && numerator == denominator;
+}
+
+GstClockTime
+gst_xmem_base_time (GstElement *element, GstClockTime last)
+{
+  g_autoptr (GstClock) clock = gst_element_get_clock (element);
+  GstClockTime base = gst_element_get_base_time (element);
+  GstClockTime measured;
+
+  if (!clock)
+    return GST_CLOCK_TIME_NONE;
+  if (is_monotonic (clock))
+    return base;
+  measured = gst_util_get_timestamp () + base - gst_clock_get_time (clock);
+  if (GST_CLOCK_TIME_IS_VALID (last)
+      && ABS (GST_CLOCK_DIFF (last, measured)) < (gint64) DRIFT_TOLERANCE)
+    return last;
+  return measured;
+}
+
+gint64
+gst_xmem_running_time (const GstSegment *segment, GstClockTime time)
+{
+  guint64 running_time;
+  gint sign;
+
+  if (segment->format != GST_FORMAT_TIME || !GST_CLOCK_TIME_IS_VALID (time))
+    return XMEM_TIME_NONE;
+  sign = gst_segment_to_running_time_full (
+      segment, GST_FORMAT_TIME, time, &running_time);
+  if (sign == 0)
+    return XMEM_TIME_NONE;
+  return sign * (gint64) running_time;
+}
+
+void
+gst_xmem_timeline_init (GstXmemTimeline *timeline, gboolean live)
+{
+  timeline->live = live;
+  timeline->started = FALSE;
+  timeline->shift = 0;
+  timeline->base_time = GST_CLOCK_TIME_NONE;
+}
+
+/* The earliest time of a frame, XMEM_TIME_NONE without any. */
+static gint64
+first_time (const struct xmem_frame_info *frame)
+{
+  if (frame->pts == XMEM_TIME_NONE)
+    return frame->dts;
+  if (frame->dts == XMEM_TIME_NONE)
+    return frame->pts;
+  return MIN (frame->pts, frame->dts);
+}
+
+GstClockTimeDiff
+gst_xmem_timeline_offset (GstXmemTimeline *timeline, GstElement *element,
+    const struct xmem_stream_info *stream, const struct xmem_frame_info *frame)
+{
+  gint64 first = first_time (frame);
+  GstClockTimeDiff offset = 0;
+
+  if (timeline->live) {
+    GstClockTime now = gst_util_get_timestamp ();
+
+    timeline->base_time = gst_xmem_base_time (element, timeline->base_time);
+    if (!GST_CLOCK_TIME_IS_VALID (timeline->base_time))
+      timeline->base_time = now;
+    if (stream->base_time_ns != XMEM_NONE)
+      offset = GST_CLOCK_DIFF (timeline->base_time, stream->base_time_ns)
+               + (GstClockTimeDiff) stream->latency_ns;
+    else if (!timeline->started && first != XMEM_TIME_NONE)
+      timeline->shift = GST_CLOCK_DIFF (timeline->base_time, now) - first;
+  }
+  if (!timeline->started && first != XMEM_TIME_NONE) {
+    timeline->started = TRUE;
+    if (first + offset + timeline->shift < 0)
+      timeline->shift = -(first + offset);
+  }
+  return offset + timeline->shift;
+}
+
+GstClockTime
+gst_xmem_timeline_map (gint64 time, GstClockTimeDiff offset)
+{
+  if (time == XMEM_TIME_NONE)
+    return GST_CLOCK_TIME_NONE;
+  return time + offset > 0 ? (GstClockTime) (time + offset) : 0;
+}

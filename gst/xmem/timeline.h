@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* Time across processes: running times of one pipeline, in terms of
+ * CLOCK_MONOTONIC, in running times of another. */
+#ifndef GST_XMEM_TIMELINE_H
+#define GST_XMEM_TIMELINE_H
+
+#include <gst/gst.h>
+
+#include <xmem/frame.h>
+
+G_BEGIN_DECLS
+
+/* CLOCK_MONOTONIC at running time 0 of @element's pipeline, or
+ * GST_CLOCK_TIME_NONE before it has a clock. @last: what this function gave
+ * last time (GST_CLOCK_TIME_NONE at first); the answer only moves when the
+ * two clocks have drifted apart by a millisecond. */
+GstClockTime gst_xmem_base_time (GstElement *element, GstClockTime last);
+
+/* A running time as it goes onto the wire: signed, XMEM_TIME_NONE for none. */
+gint64 gst_xmem_running_time (const GstSegment *segment, GstClockTime time);
+
+/* A receiver's mapping, for one connection. */
+typedef struct {
+  gboolean live; /* map by clock, or leave running times as they are */
+  gboolean started;
+  GstClockTimeDiff shift; /* chosen at the first frame, then fixed */
+  GstClockTime base_time; /* of the receiving pipeline, as above */
+} GstXmemTimeline;
+
+void gst_xmem_timeline_init (GstXmemTimeline *timeline, gboolean live);
+
+/* How much to add to the running times of a frame that arrives now. The first
+ * call of a connection may fix a shift, so that no time lies before 0. */
+GstClockTimeDiff gst_xmem_timeline_offset (GstXmemTimeline *timeline,
+    GstElement *element, const struct xmem_stream_info *stream,
+    const struct xmem_frame_info *frame);
+
+/* time + offset, never negative; GST_CLOCK_TIME_NONE for none. */
+GstClockTime gst_xmem_timeline_map (gint64 time, GstClockTimeDiff offset);
+
+G_END_DECLS
+
+#endif

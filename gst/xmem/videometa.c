@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/* The metas of a frame are records {kind u32, size u32, bytes, padding to 8},
+ * little-endian; unknown kinds are skipped. One kind so far:
+ *
+ *   1, video: flags u32, format u32 (GstVideoFormat, part of GStreamer's ABI),
+ *      width u32, height u32, n_planes u32, padding top, bottom, left, right
+ *      u32 each, then per plane offset u64, stride i32, stride_align u32.
+ *
+ * Nothing read is used before it is known to lie inside the frame. */
+#include "videometa.h"
+
+#include <gst/base/gstbytereader.h>
+#include <gst/base/gstbytewriter.h>
+
+#define KIND_VIDEO 1
+#define VIDEO_FIXED_SIZE 36
+#define VIDEO_PLANE_SIZE 16
+
+gsize
+gst_xmem_metas_write (GstBuffer *buffer, guint8 *data, gsize size)
+{
+  GstVideoMeta *meta = gst_buffer_get_video_meta (buffer);
+  GstByteWriter w;
+  gboolean ok;
+
+  if (!meta)
+    return 0;
+  gst_byte_writer_init_with_data (&w, data, size, FALSE);
+  ok = gst_byte_writer_put_uint32_le (&w, KIND_VIDEO)
+       && gst_byte_writer_put_uint32_le (
+           &w, VIDEO_FIXED_SIZE + meta->n_planes * VIDEO_PLANE_SIZE)
+       && gst_byte_writer_put_uint32_le (&w, meta->flags)
+       && gst_byte_writer_put_uint32_le (&w, meta->format)
+       && gst_byte_writer_put_uint32_le (&w, meta->width)
+       && gst_byte_writer_put_uint32_le (&w, meta->height)
+       && gst_byte_writer_put_uint32_le (&w, meta->n_planes)
+       && gst_byte_writer_put_uint32_le (&w, meta->alignment.padding_top)
+       && gst_byte_writer_put_uint32_le (&w, meta->alignment.padding_bottom)
+       && gst_byte_writer_put_uint32_le (&w, meta->alignment.padding_left)
+       && gst_byte_writer_put_uint32_le (&w, meta->alignment.padding_right);
+  for (guint i = 0; ok && i < meta->n_planes; i++)
+    ok = gst_byte_writer_put_uint64_le (&w, meta->offset[i])
+         && gst_byte_writer_put_int32_le (&w, meta->stride[i])
+         && gst_byte_writer_put_uint32_le (&w, meta->alignment.stride_align[i]);
+  while (ok && gst_byte_writer_get_pos (&w) % 8 != 0)
+    ok = gst_byte_writer_put_uint8 (&w, 0);
+  return ok ? gst_byte_writer_get_pos (&w) : 0;
+}
+
+/* --- reading ------------------------------------------------------------- */
+
+static gboolean
+read_video (GstByteReader *r, GstXmemVideoLayout *layout)
+{
+  guint32 v[9];
+  guint64 offset;
+
+  for (guint i = 0; i < G_N_ELEMENTS (v); i++)
+    if (!gst_byte_reader_get_uint32_le (r, &v[i]))
+      return FALSE;
+  gst_video_alignment_reset (&layout->alignment);
+  layout->flags = v[0];
+  layout->format = v[1];
+  layout->width = v[2];
+  layout->height = v[3];
+  layout->n_planes = v[4];
+  layout->alignment.padding_top = v[5];
+  layout->alignment.padding_bottom = v[6];
+  layout->alignment.padding_left = v[7];
+  layout->alignment.padding_right = v[8];
+  if (layout->n_planes > GST_VIDEO_MAX_PLANES)
+    return FALSE;
+  for (guint i = 0; i < layout->n_planes; i++) {
+    if (!gst_byte_reader_get_uint64_le (r, &offset)
+        || !gst_byte_reader_get_int32_le (r, &layout->stride[i])
+        || !gst_byte_reader_get_uint32_le (
+            r, &layout->alignment.stride_align[i]))
+      return FALSE;
+    layout->offset[i] = offset;
+  }
+  return TRUE;
+}
+
+static gboolean
+find_video (gconstpointer data, gsize size, GstXmemVideoLayout *layout)
+{
+  GstByteReader r, record;
+  guint32 kind, record_size;
+
+  gst_byte_reader_init (&r, data, size);
+  while (gst_byte_reader_get_uint32_le (&r, &kind)
+         && gst_byte_reader_get_uint32_le (&r, &record_size)
+         && gst_byte_reader_get_sub_reader (&r, &record, record_size)) {
+    if (kind == KIND_VIDEO)
+      return read_video (&record, layout);
+    if (!gst_byte_reader_skip (&r, -record_size & 7))
+      return FALSE;
+  }
+  return FALSE;
+}
+
+/* Bytes from the first byte of a plane to behind its last one; 0 when the
+ * stride is impossible. */
+static gsize
+plane_extent (
+    const GstXmemVideoLayout *layout, const GstVideoInfo *info, guint plane)
+{
+  const GstVideoFormatInfo *finfo = info->finfo;
+  gint comp[GST_VIDEO_MAX_COMPONENTS];
+  gint stride = layout->stride[plane];
+  gsize row, n_rows;
+
+  if (GST_VIDEO_FORMAT_INFO_IS_TILED (finfo))
+    return (gsize) GST_VIDEO_TILE_X_TILES (stride)
+           * GST_VIDEO_TILE_Y_TILES (stride)
+           * GST_VIDEO_FORMAT_INFO_TILE_SIZE (finfo, plane);
+  gst_video_format_info_component (finfo, plane, comp);
+  n_rows = GST_VIDEO_FORMAT_INFO_SCALE_HEIGHT (
+      finfo, comp[0], GST_VIDEO_INFO_HEIGHT (info));
+  /* Without padding the caps' stride is a row, rounded up to 4 or so. */
+  row = GST_VIDEO_INFO_PLANE_STRIDE (info, plane);
+  if (GST_VIDEO_FORMAT_INFO_PSTRIDE (finfo, comp[0]) > 0)
+    row = (gsize) GST_VIDEO_INFO_COMP_WIDTH (info, comp[0])
+          * GST_VIDEO_FORMAT_INFO_PSTRIDE (finfo, comp[0]);
+  if (GST_VIDEO_FORMAT_INFO_HAS_PALETTE (finfo) && plane == 1)
+    return 256 * 4;
+  if (stride <= 0 || (gsize) stride < row || n_rows == 0)
+    return 0;
+  return (n_rows - 1) * stride + row;
+}
+
+static gboolean
+planes_inside (const GstXmemVideoLayout *layout, const GstVideoInfo *info,
+    GstBuffer *buffer)
+{
+  for (guint i = 0; i < layout->n_planes; i++) {
+    gsize extent = plane_extent (layout, info, i);
+    gsize skip;
+    guint index, n;
+
+    if (extent == 0
+        || !gst_buffer_find_memory (
+            buffer, layout->offset[i], 1, &index, &n, &skip)
+        || gst_buffer_peek_memory (buffer, index)->size - skip < extent)
+      return FALSE;
+  }
+  return TRUE;
+}
+
+gboolean
+gst_xmem_metas_read_layout (gconstpointer data, gsize size,
+    const GstVideoInfo *info, GstBuffer *buffer, GstXmemVideoLayout *layout)
+{
+  return find_video (data, size, layout)
+         && layout->format == GST_VIDEO_INFO_FORMAT (info)
+         && layout->width == (guint) GST_VIDEO_INFO_WIDTH (info)
+         && layout->height == (guint) GST_VIDEO_INFO_HEIGHT (info)
+         && layout->n_planes == GST_VIDEO_INFO_N_PLANES (info)
+         && planes_inside (layout, info, buffer);
+}
+
+gboolean
+gst_xmem_layout_is_default (
+    const GstXmemVideoLayout *layout, const GstVideoInfo *info)
+{
+  for (guint i = 0; i < layout->n_planes; i++)
+    if (layout->offset[i] != GST_VIDEO_INFO_PLANE_OFFSET (info, i)
+        || layout->stride[i] != GST_VIDEO_INFO_PLANE_STRIDE (info, i))
+      return FALSE;
+  return TRUE;
+}
+
+void
+gst_xmem_layout_add_meta (GstXmemVideoLayout *layout, GstBuffer *buffer)
+{
+  GstVideoMeta *meta = gst_buffer_add_video_meta_full (buffer, layout->flags,
+      layout->format, layout->width, layout->height, layout->n_planes,
+      layout->offset, layout->stride);
+
+  gst_video_meta_set_alignment (meta, layout->alignment);
+}
