@@ -31,8 +31,8 @@ GST_DEBUG_CATEGORY_STATIC (gst_xmem_src_debug);
 #define DEFAULT_MAX_BUFFERS 4
 #define DEFAULT_CONNECTION_TIMEOUT 5 /* s */
 
-/* Where running time 0 lies in our segment when decoding times come before
- * it, as GstVideoEncoder does. */
+/* Where running time 0 lies in our segment when times come before it, as
+ * GstVideoEncoder does. */
 #define NEGATIVE_TIMES_START (1000 * GST_SECOND * 60 * 60)
 
 enum {
@@ -60,6 +60,7 @@ struct _GstXmemSrc {
   /* The streaming thread's */
   gboolean connected;
   guint32 epoch;
+  guint64 next_sequence; /* of the frame that would follow without a gap */
   GstCaps *caps; /* of the stream, NULL without */
   GstXmemIncomingFormat format;
   GstXmemTimeline timeline;
@@ -203,7 +204,10 @@ set_stream (GstXmemSrc *self, const struct xmem_stream_info *stream)
     return GST_FLOW_OK;
   if (GST_PAD_IS_FLUSHING (GST_BASE_SRC_PAD (self)))
     return GST_FLOW_FLUSHING;
-  return GST_FLOW_NOT_NEGOTIATED;
+  GST_ELEMENT_ERROR (self, CORE, NEGOTIATION,
+      ("Downstream does not take the producer's caps: %.200s", stream->caps),
+      (NULL));
+  return GST_FLOW_ERROR;
 }
 
 static gboolean
@@ -249,6 +253,7 @@ ensure_connected (GstXmemSrc *self)
     return fail (self, "Cannot connect", &error);
   self->connected = TRUE;
   self->epoch = 0;
+  self->next_sequence = XMEM_NONE;
   gst_xmem_timeline_init (
       &self->timeline, gst_base_src_is_live (GST_BASE_SRC (self)));
   GST_INFO_OBJECT (self, "connected, may hold %u frames",
@@ -271,15 +276,22 @@ next_frame (GstXmemSrc *self, struct xmem_frame **frame)
   return r == 0 ? GST_FLOW_OK : fail (self, "Cannot receive", &error);
 }
 
-/* Frames of a stream whose decoding times begin before running time 0 get a
- * segment that can say so. */
+static gboolean
+is_before_zero (gint64 time)
+{
+  return time != XMEM_TIME_NONE && time < 0;
+}
+
+/* From the first time before running time 0 on (decoding times of a stream
+ * with B-frames, a frame that began before its segment) there is a segment
+ * that can say so. */
 static void
 start_segment (GstXmemSrc *self, const struct xmem_frame_info *info)
 {
   GstSegment segment;
 
-  if (self->timeline.live || self->timeline.started
-      || info->dts == XMEM_TIME_NONE || info->dts >= 0)
+  if (self->timeline.live || self->timeline.shift != 0
+      || (!is_before_zero (info->pts) && !is_before_zero (info->dts)))
     return;
   gst_segment_init (&segment, GST_FORMAT_TIME);
   segment.start = segment.position = NEGATIVE_TIMES_START;
@@ -302,13 +314,13 @@ static void
 set_times (GstXmemSrc *self, struct xmem_frame *frame, GstBuffer *buffer)
 {
   const struct xmem_frame_info *info = xmem_frame_get_info (frame);
-  gboolean started = self->timeline.started;
-  GstClockTimeDiff offset;
+  GstClockTimeDiff shift, offset;
 
   start_segment (self, info);
+  shift = self->timeline.shift;
   offset = gst_xmem_timeline_offset (
       &self->timeline, GST_ELEMENT (self), xmem_frame_get_stream (frame), info);
-  if (self->timeline.live && !started && self->timeline.shift != 0)
+  if (self->timeline.shift != shift)
     report_shift (self);
   GST_BUFFER_PTS (buffer) = gst_xmem_timeline_map (info->pts, offset);
   GST_BUFFER_DTS (buffer) = gst_xmem_timeline_map (info->dts, offset);
@@ -317,6 +329,17 @@ set_times (GstXmemSrc *self, struct xmem_frame *frame, GstBuffer *buffer)
   GST_BUFFER_OFFSET_END (buffer) = info->offset_end;
   GST_BUFFER_FLAG_SET (buffer, info->flags & ~(GST_MINI_OBJECT_FLAG_LAST - 1)
                                    & ~GST_BUFFER_FLAG_TAG_MEMORY);
+}
+
+/* Frames may be missing before this one: decoders must know. */
+static void
+mark_gap (GstXmemSrc *self, struct xmem_frame *frame, GstBuffer *buffer)
+{
+  guint64 sequence = xmem_frame_get_sequence (frame);
+
+  if (sequence != self->next_sequence)
+    GST_BUFFER_FLAG_SET (buffer, GST_BUFFER_FLAG_DISCONT);
+  self->next_sequence = sequence + 1;
 }
 
 /* A view of the frame, or a copy: where downstream cannot read its layout, or
@@ -359,6 +382,7 @@ gst_xmem_src_create (GstPushSrc *src, GstBuffer **buffer)
   if (flow == GST_FLOW_OK) {
     *buffer = make_buffer (self, frame);
     set_times (self, frame, *buffer);
+    mark_gap (self, frame, *buffer);
     GST_TRACE_OBJECT (self, "frame %" G_GUINT64_FORMAT " %" GST_PTR_FORMAT,
         xmem_frame_get_sequence (frame), *buffer);
   }

@@ -91,11 +91,12 @@ gst_xmem_timeline_offset (GstXmemTimeline *timeline, GstElement *element,
     else if (!timeline->started && first != XMEM_TIME_NONE)
       timeline->shift = GST_CLOCK_DIFF (timeline->base_time, now) - first;
   }
-  if (!timeline->started && first != XMEM_TIME_NONE) {
-    timeline->started = TRUE;
-    if (first + offset + timeline->shift < 0)
-      timeline->shift = -(first + offset);
-  }
+  /* Running times kept as they are can only begin before 0; mapped by clock
+   * they may also fall behind after a pause. */
+  if ((timeline->live || !timeline->started) && first != XMEM_TIME_NONE
+      && first + offset + timeline->shift < 0)
+    timeline->shift = -(first + offset);
+  timeline->started |= first != XMEM_TIME_NONE;
   return offset + timeline->shift;
 }
 

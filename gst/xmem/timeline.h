@@ -23,14 +23,14 @@ gint64 gst_xmem_running_time (const GstSegment *segment, GstClockTime time);
 typedef struct {
   gboolean live; /* map by clock, or leave running times as they are */
   gboolean started;
-  GstClockTimeDiff shift; /* chosen at the first frame, then fixed */
+  GstClockTimeDiff shift; /* for all times, chosen at the first frame */
   GstClockTime base_time; /* of the receiving pipeline, as above */
 } GstXmemTimeline;
 
 void gst_xmem_timeline_init (GstXmemTimeline *timeline, gboolean live);
 
-/* How much to add to the running times of a frame that arrives now. The first
- * call of a connection may fix a shift, so that no time lies before 0. */
+/* How much to add to the running times of a frame that arrives now. May change
+ * the shift for this and all later frames, so that no time lies before 0. */
 GstClockTimeDiff gst_xmem_timeline_offset (GstXmemTimeline *timeline,
     GstElement *element, const struct xmem_stream_info *stream,
     const struct xmem_frame_info *frame);
