@@ -98,12 +98,9 @@ check_name (const char *name, struct xmem_error *error)
   size_t length = strlen (name);
 
   if (length == 0 || strcmp (name, "@") == 0 || name[length - 1] == '/'
-      || name[0] == '.')
-    return name[0] == '.' && strchr (name, '/')
-               ? 0
-               : xmem_error_set (error, XMEM_INVALID, 0,
-                   "\"%.100s\" is no address: give a name, a path or @name",
-                   name);
+      || (name[0] == '.' && !strchr (name, '/')))
+    return xmem_error_set (error, XMEM_INVALID, 0,
+        "\"%.100s\" is no address: give a name, a path or @name", name);
   return 0;
 }
 

@@ -164,6 +164,14 @@ open_path (struct xmem_listener *l, mode_t mode, struct xmem_error *error)
   return 0;
 }
 
+static void
+close_fds (struct xmem_listener *listener)
+{
+  xmem_close_p (&listener->fd);
+  xmem_close_p (&listener->spare_fd);
+  listener->fd = listener->spare_fd = -1;
+}
+
 int
 xmem_listener_open (struct xmem_listener *listener,
     const struct xmem_address *address, mode_t mode, struct xmem_error *error)
@@ -173,14 +181,16 @@ xmem_listener_open (struct xmem_listener *listener,
   memset (listener, 0, sizeof (*listener));
   listener->address = *address;
   listener->fd = new_socket ();
-  if (listener->fd < 0)
-    return xmem_error_set (error, XMEM_SYSTEM, errno, "cannot make a socket");
+  listener->spare_fd = new_socket ();
+  if (listener->fd < 0 || listener->spare_fd < 0) {
+    r = xmem_error_set (error, XMEM_SYSTEM, errno, "cannot make a socket");
+    close_fds (listener);
+    return r;
+  }
   r = xmem_address_is_abstract (address) ? open_abstract (listener, error)
                                          : open_path (listener, mode, error);
-  if (r != 0) {
-    close (listener->fd);
-    listener->fd = -1;
-  }
+  if (r != 0)
+    close_fds (listener);
   return r;
 }
 
@@ -200,17 +210,33 @@ xmem_listener_close (struct xmem_listener *listener)
         && st.st_ino == listener->inode)
       unlink (path);
   }
-  close (listener->fd);
-  listener->fd = -1;
+  close_fds (listener);
 }
 
-int
-xmem_listener_accept (struct xmem_listener *listener)
+static int
+accept_one (struct xmem_listener *listener)
 {
   int fd;
 
   do
     fd = accept4 (listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
   while (fd < 0 && (errno == EINTR || errno == ECONNABORTED));
+  return fd;
+}
+
+int
+xmem_listener_accept (struct xmem_listener *listener)
+{
+  int fd = accept_one (listener);
+
+  /* Out of fds the connection would stay, and with it the event. */
+  if (fd < 0 && (errno == EMFILE || errno == ENFILE)
+      && listener->spare_fd >= 0) {
+    close (listener->spare_fd);
+    fd = accept_one (listener);
+    xmem_close_p (&fd);
+    listener->spare_fd = new_socket ();
+    fd = -1;
+  }
   return fd;
 }

@@ -10,6 +10,7 @@
 
 struct xmem_listener {
   int fd;
+  int spare_fd; /* given up to turn a connection away without free fds */
   struct xmem_address address;
   dev_t device; /* of the socket file, to know it again */
   ino_t inode;

@@ -30,8 +30,9 @@ static int
 no_space (struct xmem_error *error, size_t size, int err)
 {
   return xmem_error_set (error,
-      err == ENOSPC || err == ENOMEM ? XMEM_NO_SPACE : XMEM_SYSTEM, err,
-      "cannot share %zu bytes of memory", size);
+      err == ENOSPC || err == ENOMEM || err == EFBIG ? XMEM_NO_SPACE
+                                                     : XMEM_SYSTEM,
+      err, "cannot share %zu bytes of memory", size);
 }
 
 /* Allocates now, so that running out is an error here and not a SIGBUS when a
@@ -92,7 +93,10 @@ xmem_memfd_map (int fd, size_t size, void **data_out, struct xmem_error *error)
   if (data == MAP_FAILED)
     return xmem_error_set (error, XMEM_SYSTEM, errno,
         "cannot map %zu bytes of shared memory", size);
-  (void) madvise (data, size, MADV_POPULATE_READ);
+  /* Saves page faults later. Not where there are holes: they would be filled
+   * at our expense, and a hostile peer can announce any number. */
+  if ((uint64_t) st.st_blocks * 512 >= size)
+    (void) madvise (data, size, MADV_POPULATE_READ);
   *data_out = data;
   return 0;
 }

@@ -44,10 +44,12 @@ pub_client_send (struct xmem_publisher *pub, struct pub_client *client,
   if (client->broken || client->state != PUB_CLIENT_ACTIVE)
     return;
   r = xmem_connection_send (&client->connection, packet);
-  if (r == XMEM_FULL || r == XMEM_NO_MEMORY)
+  if (r == XMEM_FULL || r == XMEM_NO_MEMORY) {
     pub_client_evict (pub, client, r, "too many messages were not read");
-  else if (r != 0)
+  } else if (r != 0) {
     client->broken = true;
+    shutdown (client->connection.fd, SHUT_WR); /* in case it lives */
+  }
   update_wants_write (pub, client);
 }
 
@@ -243,6 +245,17 @@ pub_client_evict (struct xmem_publisher *pub, struct pub_client *client,
   watch (pub, client, 0);
 }
 
+/* Clients that get frames, and those that have left and keep some. */
+static unsigned
+count_served (const struct xmem_publisher *pub)
+{
+  unsigned n = 0;
+
+  for (const struct pub_client *c = pub->clients; c; c = c->next)
+    n += c->state == PUB_CLIENT_ACTIVE || c->n_held > 0;
+  return n;
+}
+
 static void
 welcome (struct xmem_publisher *pub, struct pub_client *client,
     const struct xmem_wire_hello *hello)
@@ -257,7 +270,9 @@ welcome (struct xmem_publisher *pub, struct pub_client *client,
   client->needs_key = pub->started;
   pub->stats.n_clients++;
   pub->stats.clients_served++;
-  m.welcome.version = XMEM_WIRE_VERSION_MAX;
+  m.welcome.version = hello->version_max < XMEM_WIRE_VERSION_MAX
+                          ? hello->version_max
+                          : XMEM_WIRE_VERSION_MAX;
   m.welcome.grant = client->grant;
   m.welcome.pid = (uint32_t) getpid ();
   send_message (pub, client, &m);
@@ -282,7 +297,7 @@ pub_client_hello (struct xmem_publisher *pub, struct pub_client *client,
         hello->version_max);
     pub_client_evict (pub, client, XMEM_VERSION, words);
   } else if (pub->params.max_clients > 0
-             && pub->stats.n_clients >= pub->params.max_clients) {
+             && count_served (pub) >= pub->params.max_clients) {
     snprintf (words, sizeof (words), "the publisher serves at most %u clients",
         pub->params.max_clients);
     pub_client_evict (pub, client, XMEM_REFUSED, words);

@@ -4,8 +4,9 @@
  * Owns the reference counts of these three and the segment table. Knows
  * clients only as a list to tell a segment's end to. With the publisher's
  * lock held throughout. */
-#include <string.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "mem/memfd.h"
@@ -61,41 +62,59 @@ pub_stream_unref (struct pub_stream *stream)
 /* --- segments ------------------------------------------------------------ */
 
 static struct xmem_packet *
-segment_packet (uint32_t id, const struct xmem_segment *segment)
+segment_packet (
+    uint32_t id, const struct xmem_segment *segment, struct xmem_error *error)
 {
   struct xmem_wire_message m = { .type = XMEM_WIRE_SEGMENT };
   int fd = fcntl (segment->fd, F_DUPFD_CLOEXEC, 0);
+  struct xmem_packet *packet;
+
+  if (fd < 0) {
+    xmem_error_set (
+        error, XMEM_SYSTEM, errno, "cannot duplicate a segment's fd");
+    return NULL;
+  }
 
   m.segment.id = id;
   m.segment.kind = XMEM_WIRE_SEGMENT_MEMFD;
   m.segment.size = segment->size;
-  return fd < 0 ? NULL : xmem_packet_new (&m, fd);
+  packet = xmem_packet_new (&m, fd);
+  if (!packet)
+    xmem_error_set (error, XMEM_NO_MEMORY, 0, "no memory for a segment");
+  return packet;
 }
 
-/* The segment's place in the table, made if need be; -1 if there is none. */
+/* Finds the segment's place in the table, or makes one. */
 static int
-segment_place (struct xmem_publisher *pub, struct xmem_segment *segment)
+segment_place (struct xmem_publisher *pub, struct xmem_segment *segment,
+    unsigned *place_out, struct xmem_error *error)
 {
   struct pub_segment *entry;
-  int empty = -1;
+  unsigned i, empty = pub->segments_end;
 
-  for (int i = 0; i < XMEM_PUB_MAX_SEGMENTS; i++) {
-    if (pub->segments[i].segment == segment)
-      return i;
-    if (!pub->segments[i].segment && empty < 0)
+  for (i = 0; i < pub->segments_end; i++) {
+    if (pub->segments[i].segment == segment) {
+      *place_out = i;
+      return 0;
+    }
+    if (!pub->segments[i].segment && empty == pub->segments_end)
       empty = i;
   }
-  if (empty < 0)
-    return -1;
+  if (empty == XMEM_PUB_MAX_SEGMENTS)
+    return xmem_error_set (error, XMEM_FULL, 0,
+        "no room to announce more than %d segments", XMEM_PUB_MAX_SEGMENTS);
   entry = &pub->segments[empty];
-  entry->id = ++pub->next_segment_id;
-  entry->packet = segment_packet (entry->id, segment);
+  entry->packet = segment_packet (pub->next_segment_id + 1, segment, error);
   if (!entry->packet)
-    return -1;
+    return error->status;
+  entry->id = ++pub->next_segment_id;
   entry->segment = xmem_segment_ref (segment);
   entry->n_frames = 0;
+  if (empty == pub->segments_end)
+    pub->segments_end++;
   pub->stats.n_segments++;
-  return empty;
+  *place_out = empty;
+  return 0;
 }
 
 static void
@@ -123,7 +142,7 @@ forget_segment (struct xmem_publisher *pub, unsigned place)
 void
 pub_retire_segments (struct xmem_publisher *pub, bool all)
 {
-  for (unsigned i = 0; i < XMEM_PUB_MAX_SEGMENTS; i++) {
+  for (unsigned i = 0; i < pub->segments_end; i++) {
     struct pub_segment *entry = &pub->segments[i];
 
     if (entry->segment && entry->n_frames == 0
@@ -141,16 +160,15 @@ place_regions (struct xmem_publisher *pub, const struct xmem_publish *publish,
 {
   for (size_t i = 0; i < publish->n_regions; i++) {
     const struct xmem_region *region = &publish->regions[i];
-    int place;
+    unsigned place = 0;
+    int r;
 
     if (!xmem_segment_at (region->segment, region->offset, region->size))
       return xmem_error_set (
           error, XMEM_INVALID, 0, "region %zu lies outside its segment", i);
-    place = segment_place (pub, region->segment);
-    if (place < 0)
-      return xmem_error_set (error, XMEM_FULL, 0,
-          "no room to announce another segment (%u of %d are)",
-          pub->stats.n_segments, XMEM_PUB_MAX_SEGMENTS);
+    r = segment_place (pub, region->segment, &place, error);
+    if (r != 0)
+      return r;
     frame->segments[frame->n_segments++] = (uint16_t) place;
     pub->segments[place].n_frames++;
     wire->regions[i].segment = pub->segments[place].id;

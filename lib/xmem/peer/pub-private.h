@@ -95,6 +95,7 @@ struct xmem_publisher {
   uint32_t next_segment_id;
   struct pub_stream *stream;
   struct pub_segment segments[XMEM_PUB_MAX_SEGMENTS];
+  unsigned segments_end; /* places from here on were never used */
   struct pub_frame *done_frames; /* to be told so when the lock is open */
   struct xmem_publisher_stats stats;
 };

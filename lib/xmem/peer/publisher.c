@@ -26,11 +26,29 @@
 /* Connections beyond the clients served: those that have yet to say HELLO,
  * those that keep frames after leaving. */
 #define MAX_CONNECTIONS 1024
+/* Of these, connections that have yet to say HELLO. */
+#define MAX_NEW 64
 #define MAX_EVENTS 16
 /* Messages read from one client before the others get their turn. */
 #define MAX_MESSAGES 64
 
 /* --- connections --------------------------------------------------------- */
+
+/* Whoever connects and says nothing gives way to those who come later. */
+static void
+limit_new (struct xmem_publisher *pub)
+{
+  struct pub_client *oldest = NULL;
+  unsigned n = 0;
+
+  for (struct pub_client *c = pub->clients; c; c = c->next)
+    if (c->state == PUB_CLIENT_NEW) {
+      oldest = c;
+      n++;
+    }
+  if (n > MAX_NEW)
+    pub_client_gone (pub, oldest);
+}
 
 static void
 add_client (struct xmem_publisher *pub, int take_fd)
@@ -60,6 +78,7 @@ add_client (struct xmem_publisher *pub, int take_fd)
   client->next = pub->clients;
   pub->clients = client;
   pub->n_connections++;
+  limit_new (pub);
 }
 
 static void
@@ -398,7 +417,8 @@ say_bye (struct xmem_publisher *pub)
       pub_client_gone (pub, c);
     } else if (c->state == PUB_CLIENT_ACTIVE) {
       pub_client_finish (pub, c, &bye);
-      pub_client_leave (pub, c, PUB_CLIENT_LEAVING);
+      if (c->state == PUB_CLIENT_ACTIVE)
+        pub_client_leave (pub, c, PUB_CLIENT_LEAVING);
     }
   }
 }
@@ -413,7 +433,6 @@ xmem_publisher_free (struct xmem_publisher *pub)
   pthread_mutex_lock (&pub->callback_lock);
   pthread_mutex_lock (&pub->lock);
   xmem_listener_close (&pub->listener);
-  accept_clients (pub);
   say_bye (pub);
   pub->closing = true;
   pub->interrupted = true;
@@ -425,8 +444,11 @@ xmem_publisher_free (struct xmem_publisher *pub)
     run_callbacks (pub); /* forgets clients that are gone; calls nothing */
   over = is_over (pub);
   pthread_mutex_unlock (&pub->callback_lock);
-  if (threadless && (over || start_thread (pub) != 0))
+  if (threadless && over)
     destroy (pub);
+  else if (threadless)
+    (void) start_thread (pub); /* without one it stays: better than a torn
+                                  frame in somebody's hands */
 }
 
 const char *
@@ -530,8 +552,11 @@ xmem_publisher_publish (struct xmem_publisher *pub,
     struct xmem_error *error)
 {
   int64_t deadline = xmem_clock_deadline (timeout_ns);
+  struct xmem_error local;
   int r;
 
+  if (!error)
+    error = &local;
   if (publish->struct_size != sizeof (*publish)
       || publish->n_regions > XMEM_MAX_REGIONS)
     return xmem_error_set (error, XMEM_INVALID, 0,

@@ -19,6 +19,8 @@
 #define DEFAULT_BUFFERS 4
 /* Between two looks whether a publisher is there by now. */
 #define RETRY_NS INT64_C (20000000)
+/* What a publisher that took the connection gets at least for its answer. */
+#define HANDSHAKE_NS INT64_C (2000000000)
 
 struct xmem_subscriber {
   char *address;
@@ -144,13 +146,16 @@ shake_hands (struct xmem_subscriber *sub, struct xmem_connection *connection,
     int64_t deadline, struct xmem_error *error)
 {
   const struct xmem_wire_welcome *welcome = &sub->received.message.welcome;
+  int64_t answer_deadline = xmem_clock_deadline (HANDSHAKE_NS);
   struct sub_link *link;
   int r;
 
+  if (answer_deadline < deadline)
+    answer_deadline = deadline;
   r = send_hello (sub, connection);
   /* Refused before it read our words: its own may still be there. */
   if (r == 0 || r == XMEM_GONE)
-    r = read_welcome (sub, connection, deadline, error);
+    r = read_welcome (sub, connection, answer_deadline, error);
   if (r != 0) {
     xmem_connection_close (connection);
     return r;
@@ -173,9 +178,10 @@ try_places (
 {
   struct xmem_address places[XMEM_ADDRESS_MAX_PLACES];
   struct xmem_connection connection;
+  struct xmem_error refusal = { .status = XMEM_AGAIN };
   char tried[160] = "";
   unsigned n;
-  int r, worst = XMEM_AGAIN;
+  int r;
 
   r = xmem_address_find (sub->address, places, &n, error);
   if (r != 0)
@@ -190,13 +196,17 @@ try_places (
       r = XMEM_AGAIN;
     if (r != XMEM_AGAIN && r != XMEM_REFUSED)
       return r;
-    if (r == XMEM_REFUSED && i + 1 == n && worst == XMEM_AGAIN)
-      return r;
+    if (r == XMEM_REFUSED)
+      refusal = *error;
     snprintf (tried + used, sizeof (tried) - used, "%s%s", i ? ", " : "",
         places[i].text);
   }
+  if (refusal.status == XMEM_REFUSED) {
+    *error = refusal;
+    return XMEM_REFUSED;
+  }
   return xmem_error_set (
-      error, worst, 0, "no publisher answers; tried %s", tried);
+      error, XMEM_AGAIN, 0, "no publisher answers; tried %s", tried);
 }
 
 int

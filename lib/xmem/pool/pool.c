@@ -64,6 +64,14 @@ struct xmem_pool {
   struct pool_segment segments[MAX_SEGMENTS];
 };
 
+static uint64_t
+page_round (uint64_t size)
+{
+  uint64_t page = (uint64_t) sysconf (_SC_PAGESIZE);
+
+  return (size + page - 1) / page * page;
+}
+
 /* --- segments; all with `lock` held ------------------------------------- */
 
 static void
@@ -95,13 +103,15 @@ drop_segment (struct xmem_pool *pool, struct pool_segment *entry)
   memset (entry, 0, sizeof (*entry));
 }
 
+/* All but those that serve buffers of `keep_size`; 0: all. */
 static void
-drop_idle_segments (struct xmem_pool *pool)
+drop_idle_segments (struct xmem_pool *pool, uint64_t keep_size)
 {
   for (unsigned i = 0; i < MAX_SEGMENTS; i++) {
     struct pool_segment *entry = &pool->segments[i];
 
-    if (entry->segment && entry->n_free == entry->n_slots)
+    if (entry->segment && entry->n_free == entry->n_slots
+        && !xmem_size_fits (entry->slot_size, keep_size))
       drop_segment (pool, entry);
   }
 }
@@ -188,14 +198,6 @@ add_segment (struct xmem_pool *pool, struct pool_segment *entry,
 
 /* --- growing ------------------------------------------------------------- */
 
-static uint64_t
-page_round (uint64_t size)
-{
-  uint64_t page = (uint64_t) sysconf (_SC_PAGESIZE);
-
-  return (size + page - 1) / page * page;
-}
-
 /* Adds a segment with slots for `size`; `wanted` of them, or as many as seem
  * right if 0. grow_lock is held. Returns 0, XMEM_FULL at a limit, failures. */
 static int
@@ -209,10 +211,10 @@ grow (struct xmem_pool *pool, uint64_t size, uint32_t wanted, unsigned flags,
   int r;
 
   pthread_mutex_lock (&pool->lock);
-  n_slots = growth (pool, slot_size, wanted, flags);
+  n_slots = growth (pool, slot_size, wanted, 0);
   place = find_place (pool);
   if (n_slots == 0 || n_slots < wanted || !place) {
-    drop_idle_segments (pool);
+    drop_idle_segments (pool, size);
     n_slots = growth (pool, slot_size, wanted, flags);
     place = find_place (pool);
   }
@@ -318,6 +320,11 @@ xmem_pool_acquire (struct xmem_pool *pool, uint64_t size_bytes, unsigned flags,
   r = check_size (size_bytes, error);
   if (r != 0)
     return r;
+  if (xmem_size_class (size_bytes) > pool->max_bytes
+      && !(flags & XMEM_ACQUIRE_OVER_LIMIT))
+    return xmem_error_set (error, XMEM_FULL, 0,
+        "a slot of %llu bytes exceeds the pool's limit",
+        (unsigned long long) size_bytes);
   for (;;) {
     /* Read before looking: a release after the look changes the word and
      * the wait below returns at once. */
@@ -560,6 +567,8 @@ xmem_pool_new (const struct xmem_pool_params *params,
     return xmem_error_set (error, XMEM_NO_MEMORY, 0, "no memory for a pool");
   atomic_init (&pool->refs, 1);
   pool->max_bytes = params->max_bytes ? params->max_bytes : DEFAULT_BYTES;
+  if (pool->max_bytes < UINT64_MAX / 2)
+    pool->max_bytes = page_round (pool->max_bytes);
   pool->n_slots = params->n_slots ? params->n_slots : DEFAULT_SLOTS;
   if (init_slots (pool) != 0) {
     free (pool);
@@ -584,7 +593,7 @@ xmem_pool_unref (struct xmem_pool *pool)
   if (!pool
       || atomic_fetch_sub_explicit (&pool->refs, 1, memory_order_acq_rel) != 1)
     return;
-  drop_idle_segments (pool); /* all of them: every buffer holds the pool */
+  drop_idle_segments (pool, 0); /* every buffer holds the pool: all are idle */
   pthread_mutex_destroy (&pool->grow_lock);
   pthread_mutex_destroy (&pool->lock);
   munmap (pool->slots, page_round (pool->n_slots * sizeof (*pool->slots)));

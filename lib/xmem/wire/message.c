@@ -13,6 +13,7 @@
 
 #define FLAG_MUST 1
 #define HEADER_SIZE 8
+#define MAX_TEXT 1024 /* of an ERROR */
 
 enum tlv_type {
   TLV_NAME = 1,
@@ -49,6 +50,21 @@ put_tlv (struct xmem_writer *w, uint16_t type, const void *data, size_t size)
   xmem_writer_zeros (w, -size & 7);
 }
 
+static bool
+text_valid (const struct xmem_wire_text *text, size_t max)
+{
+  return text->size <= max && !memchr (text->data, 0, text->size);
+}
+
+static void
+put_text (struct xmem_writer *w, uint16_t type,
+    const struct xmem_wire_text *text, size_t max)
+{
+  if (text->data && !text_valid (text, max))
+    w->failed = true;
+  put_tlv (w, type, text->data, text->size);
+}
+
 /* The next TLV; false at the end or on bytes that are none. */
 static bool
 next_tlv (struct xmem_reader *r, struct tlv *tlv)
@@ -80,9 +96,19 @@ tlv_text (struct xmem_reader *r, const struct tlv *tlv, size_t max)
   struct xmem_wire_text text = { (const char *) tlv->value.data,
     tlv->value.left };
 
-  if (text.size > max || memchr (text.data, 0, text.size))
+  if (!text_valid (&text, max))
     r->failed = true;
   return text;
+}
+
+/* Reads TLVs of which none is known. */
+static void
+skip_tlvs (struct xmem_reader *r)
+{
+  struct tlv tlv;
+
+  while (next_tlv (r, &tlv))
+    unknown_tlv (r, &tlv);
 }
 
 /* Reads TLVs of which only one, a text, is known. */
@@ -132,6 +158,7 @@ get_description (
 {
   struct xmem_reader *v = &tlv->value;
 
+  memset (d, 0, sizeof (*d)); /* a second one replaces the first */
   d->content_type = xmem_reader_u32 (v);
   d->dtype = xmem_reader_u16 (v);
   d->ndim = xmem_reader_u16 (v);
@@ -158,7 +185,7 @@ put_hello (struct xmem_writer *w, const struct xmem_wire_hello *m)
   xmem_writer_u64 (w, m->features);
   xmem_writer_u32 (w, m->delivery);
   xmem_writer_u32 (w, m->pid);
-  put_tlv (w, TLV_NAME, m->name.data, m->name.size);
+  put_text (w, TLV_NAME, &m->name, XMEM_WIRE_MAX_NAME);
 }
 
 static void
@@ -195,7 +222,7 @@ get_welcome (struct xmem_reader *r, struct xmem_wire_welcome *m)
   m->features = xmem_reader_u64 (r);
   m->pid = xmem_reader_u32 (r);
   xmem_reader_u32 (r);
-  get_text (r, 0, 0);
+  skip_tlvs (r);
   if (m->grant == 0)
     r->failed = true;
 }
@@ -205,7 +232,7 @@ put_error (struct xmem_writer *w, const struct xmem_wire_error *m)
 {
   xmem_writer_u32 (w, (uint32_t) m->status);
   xmem_writer_u32 (w, 0);
-  put_tlv (w, TLV_TEXT, m->text.data, m->text.size);
+  put_text (w, TLV_TEXT, &m->text, MAX_TEXT);
 }
 
 static void
@@ -213,7 +240,7 @@ get_error (struct xmem_reader *r, struct xmem_wire_error *m)
 {
   m->status = (int32_t) xmem_reader_u32 (r);
   xmem_reader_u32 (r);
-  m->text = get_text (r, TLV_TEXT, 1024);
+  m->text = get_text (r, TLV_TEXT, MAX_TEXT);
 }
 
 static void
@@ -230,7 +257,7 @@ get_segment (struct xmem_reader *r, struct xmem_wire_segment *m)
   m->id = xmem_reader_u32 (r);
   m->kind = xmem_reader_u32 (r);
   m->size = xmem_reader_u64 (r);
-  get_text (r, 0, 0);
+  skip_tlvs (r);
   if (m->kind != XMEM_WIRE_SEGMENT_MEMFD || m->size == 0)
     r->failed = true;
 }
@@ -248,7 +275,7 @@ get_retire (struct xmem_reader *r)
   uint32_t id = xmem_reader_u32 (r);
 
   xmem_reader_u32 (r);
-  get_text (r, 0, 0);
+  skip_tlvs (r);
   return id;
 }
 
@@ -259,7 +286,9 @@ put_stream (struct xmem_writer *w, const struct xmem_wire_stream *m)
   xmem_writer_u32 (w, 0);
   xmem_writer_u64 (w, m->base_time_ns);
   xmem_writer_u64 (w, m->latency_ns);
-  put_tlv (w, TLV_CAPS, m->caps.data, m->caps.size);
+  put_text (w, TLV_CAPS, &m->caps, XMEM_WIRE_MAX_INLINE_CAPS);
+  if (m->caps_fd_size > XMEM_MAX_CAPS)
+    w->failed = true;
   if (m->caps_fd_size > 0) {
     put_tlv_header (w, TLV_CAPS_FD, 8);
     xmem_writer_u64 (w, m->caps_fd_size);
@@ -398,7 +427,7 @@ get_sequences (struct xmem_reader *r, struct xmem_wire_sequences *m)
   }
   for (uint32_t i = 0; i < m->n; i++)
     m->sequences[i] = xmem_reader_u64 (r);
-  get_text (r, 0, 0);
+  skip_tlvs (r);
 }
 
 static void
@@ -412,7 +441,7 @@ get_u64 (struct xmem_reader *r)
 {
   uint64_t value = xmem_reader_u64 (r);
 
-  get_text (r, 0, 0);
+  skip_tlvs (r);
   return value;
 }
 

@@ -30,7 +30,8 @@ struct xmem_segment;
 struct xmem_pool_params {
   size_t struct_size; /* sizeof (struct xmem_pool_params) */
   uint32_t n_slots; /* most slots at once; 0: 1024; at most XMEM_MAX_SLOTS */
-  uint64_t max_bytes; /* most bytes of all segments; 0: 1 GiB */
+  uint64_t max_bytes; /* most bytes of all segments, rounded up to a page; 0:
+                         1 GiB */
 };
 
 /**
@@ -70,7 +71,8 @@ enum xmem_acquire_flags {
  * Threads: any.
  * Blocks: up to @timeout_ns on a futex. Growing allocates and populates the
  *   new segment, about 0.6 ms per MiB.
- * Returns: 0; XMEM_AGAIN when no slot came free in time; XMEM_INVALID;
+ * Returns: 0; XMEM_AGAIN when no slot came free in time; XMEM_FULL when one
+ *   such slot alone exceeds the pool's limit; XMEM_INVALID;
  *   XMEM_NO_SPACE when the system has no memory to share.
  */
 XMEM_API int xmem_pool_acquire (struct xmem_pool *pool, uint64_t size_bytes,

@@ -43,7 +43,8 @@ struct xmem_publisher_params {
   const char *address; /* NULL: XMEM_DEFAULT_ADDRESS */
   unsigned flags; /* enum xmem_publisher_flags */
   unsigned mode; /* permissions of the socket file; 0: 0600 */
-  uint32_t max_clients; /* further ones are refused; 0: no limit */
+  uint32_t max_clients; /* further ones are refused; 0: no limit. One that has
+                           left counts while it keeps frames */
   uint32_t max_buffers; /* most frames one client may hold; 0: 4; at most
                            XMEM_MAX_GRANT */
 
@@ -63,7 +64,8 @@ struct xmem_publisher_params {
  *
  * Ownership: the caller frees it with xmem_publisher_free ().
  * Threads: all functions of one publisher may be called from any thread.
- * Blocks: never.
+ * Blocks: never for a subscriber; up to 2 s while another process keeps the
+ *   address's folder locked.
  * Returns: 0; XMEM_IN_USE, with the owner's pid in the message; XMEM_INVALID;
  *   XMEM_REFUSED when no folder may be written; XMEM_SYSTEM;
  *   XMEM_NO_MEMORY.
@@ -78,7 +80,8 @@ XMEM_API int xmem_publisher_new (const struct xmem_publisher_params *params,
  * the last one has let go, and only then calls the frames' done functions
  * that are still outstanding.
  *
- * NULL is allowed. Blocks: never.
+ * NULL is allowed. Blocks: never for a subscriber; for a client callback that
+ * is running, and for the folder as xmem_publisher_new ().
  */
 XMEM_API void xmem_publisher_free (struct xmem_publisher *publisher);
 
@@ -99,7 +102,7 @@ struct xmem_publish {
   size_t struct_size; /* sizeof (struct xmem_publish) */
   const struct xmem_region *regions;
   size_t n_regions; /* 0 to XMEM_MAX_REGIONS */
-  const struct xmem_frame_info *info;
+  const struct xmem_frame_info *info; /* never NULL */
 
   /* Called exactly once if the frame was taken (return value 0), when no
    * subscriber has it any more; possibly before xmem_publisher_publish ()
@@ -138,7 +141,7 @@ XMEM_API int xmem_publisher_publish_buffer (struct xmem_publisher *publisher,
  * the end. A frame that waits for a "latest" subscriber's credit is sent at
  * once, past its grant, so that the last frame is never lost.
  *
- * Frames published later begin a new stream for the subscribers that stay.
+ * Frames published later reach the subscribers that stay.
  * Blocks: never.
  */
 XMEM_API void xmem_publisher_send_eos (struct xmem_publisher *publisher);

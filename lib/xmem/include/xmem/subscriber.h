@@ -53,7 +53,8 @@ XMEM_API void xmem_subscriber_free (struct xmem_subscriber *subscriber);
 /**
  * Connects and shakes hands, waiting for a publisher that is not there yet.
  *
- * Blocks: up to @timeout_ns; xmem_subscriber_interrupt () ends the wait.
+ * Blocks: up to @timeout_ns, and up to 2 s for the answer of a publisher that
+ *   is there; xmem_subscriber_interrupt () ends the wait.
  * Returns: 0; XMEM_INTERRUPTED; XMEM_NOT_FOUND when nobody was there in time,
  *   the message names the paths tried; XMEM_REFUSED; XMEM_VERSION;
  *   XMEM_PROTOCOL; XMEM_INVALID; XMEM_SYSTEM.
