@@ -93,6 +93,40 @@ gst_xmem_buffer_pool_set_config (GstBufferPool *pool, GstStructure *config)
       ->set_config (pool, config);
 }
 
+/* Decoders that predict from their pictures (libav's) keep them mapped for
+ * writing while downstream reads them. GstMemory's lock would then forbid to
+ * share the memory, and GstVideoDecoder, which makes each buffer writable,
+ * would quietly copy every picture. A slot stays mapped as long as it lives;
+ * so the lock is only taken, and the right to write checked, at this moment. */
+static gboolean
+map_plane (GstVideoMeta *meta, guint plane, GstMapInfo *info, gpointer *data,
+    gint *stride, GstMapFlags flags)
+{
+  guint index, n;
+  gsize skip;
+
+  if (!gst_buffer_find_memory (
+          meta->buffer, meta->offset[plane], 1, &index, &n, &skip)
+      || !gst_buffer_map_range (meta->buffer, index, n, info, flags))
+    return FALSE;
+  *data = info->data + skip;
+  *stride = meta->stride[plane];
+  /* A copy of this meta may lie on other memory, which is not that patient. */
+  if (flags & GST_MAP_WRITE && gst_is_xmem_memory (info->memory)) {
+    gst_buffer_unmap (meta->buffer, info);
+    info->memory = NULL;
+  }
+  return TRUE;
+}
+
+static gboolean
+unmap_plane (GstVideoMeta *meta, guint plane, GstMapInfo *info)
+{
+  if (info->memory)
+    gst_buffer_unmap (meta->buffer, info);
+  return TRUE;
+}
+
 static GstFlowReturn
 gst_xmem_buffer_pool_alloc_buffer (
     GstBufferPool *pool, GstBuffer **buffer, GstBufferPoolAcquireParams *params)
@@ -111,6 +145,8 @@ gst_xmem_buffer_pool_alloc_buffer (
       GST_VIDEO_INFO_FORMAT (info), GST_VIDEO_INFO_WIDTH (info),
       GST_VIDEO_INFO_HEIGHT (info), GST_VIDEO_INFO_N_PLANES (info),
       info->offset, info->stride);
+  meta->map = map_plane;
+  meta->unmap = unmap_plane;
   if (self->aligned)
     gst_video_meta_set_alignment (meta, self->alignment);
   return GST_FLOW_OK;
@@ -123,8 +159,10 @@ gst_xmem_buffer_pool_release_buffer (GstBufferPool *pool, GstBuffer *buffer)
                           ? gst_buffer_peek_memory (buffer, 0)
                           : NULL;
 
-  /* GstBufferPool recycles memory without asking the allocator. */
-  if (memory && gst_is_xmem_memory (memory) && !memory->parent)
+  /* GstBufferPool recycles memory without asking the allocator; but not what
+   * another buffer still has. */
+  if (memory && gst_is_xmem_memory (memory) && !memory->parent
+      && gst_buffer_is_all_memory_writable (buffer))
     gst_xmem_memory_renew (memory);
   else
     GST_BUFFER_FLAG_SET (buffer, GST_BUFFER_FLAG_TAG_MEMORY);

@@ -21,14 +21,10 @@
  */
 #include "gstxmemsink.h"
 
-#include <gst/video/video.h>
-#include <string.h>
-
+#include "allocation.h"
+#include "announcement.h"
 #include "errors.h"
-#include "gstxmem.h"
 #include "outgoing.h"
-#include "timeline.h"
-#include "videometa.h"
 
 GST_DEBUG_CATEGORY_STATIC (gst_xmem_sink_debug);
 #define GST_CAT_DEFAULT gst_xmem_sink_debug
@@ -81,10 +77,7 @@ struct _GstXmemSink {
   GstXmemAllocator *allocator;
 
   /* The streaming thread's */
-  gchar *caps;
-  gboolean stream_changed;
-  GstClockTime base_time;
-  GstClockTime latency;
+  GstXmemAnnouncement announcement;
   gboolean had_clients; /* as many as min-clients, once */
 
   /* Figures, under the object lock */
@@ -170,8 +163,7 @@ gst_xmem_sink_start (GstBaseSink *sink)
   self->frames_zero_copy = self->frames_copied = 0;
   GST_OBJECT_UNLOCK (self);
   self->had_clients = FALSE;
-  self->stream_changed = TRUE;
-  self->base_time = GST_CLOCK_TIME_NONE;
+  gst_xmem_announcement_reset (&self->announcement);
   GST_INFO_OBJECT (
       self, "publishing at %s", xmem_publisher_get_address (publisher));
   if (self->min_clients > 1 && !self->wait_for_connection)
@@ -194,7 +186,7 @@ gst_xmem_sink_stop (GstBaseSink *sink)
   /* What consumers still hold lives on behind this. */
   xmem_publisher_free (publisher);
   g_clear_object (&allocator);
-  g_clear_pointer (&self->caps, g_free);
+  gst_xmem_announcement_reset (&self->announcement);
   return TRUE;
 }
 
@@ -218,56 +210,21 @@ static gboolean
 gst_xmem_sink_set_caps (GstBaseSink *sink, GstCaps *caps)
 {
   GstXmemSink *self = GST_XMEM_SINK (sink);
-  GstVideoInfo info;
 
-  g_free (self->caps);
-  self->caps = gst_caps_to_string (caps);
-  self->stream_changed = TRUE;
-  if (gst_video_info_from_caps (&info, caps) && info.size > 0)
-    xmem_pool_trim (gst_xmem_allocator_get_pool (self->allocator), info.size);
   GST_INFO_OBJECT (self, "caps %" GST_PTR_FORMAT, caps);
+  gst_xmem_announcement_set_caps (&self->announcement, caps);
+  gst_xmem_allocation_trim (self->allocator, caps);
   return TRUE;
-}
-
-/* A pool for raw video in system memory. */
-static GstBufferPool *
-make_pool (GstXmemSink *self, GstCaps *caps, guint *size)
-{
-  GstBufferPool *pool;
-  GstStructure *config;
-  GstVideoInfo info;
-
-  if (!caps || !gst_video_info_from_caps (&info, caps) || info.size == 0
-      || !gst_caps_features_is_equal (gst_caps_get_features (caps, 0),
-          GST_CAPS_FEATURES_MEMORY_SYSTEM_MEMORY))
-    return NULL;
-  *size = info.size;
-  pool = gst_xmem_buffer_pool_new (self->allocator);
-  config = gst_buffer_pool_get_config (pool);
-  gst_buffer_pool_config_set_params (config, caps, *size, 0, 0);
-  if (!gst_buffer_pool_set_config (pool, config))
-    g_clear_object (&pool);
-  return pool;
 }
 
 static gboolean
 gst_xmem_sink_propose_allocation (GstBaseSink *sink, GstQuery *query)
 {
   GstXmemSink *self = GST_XMEM_SINK (sink);
-  g_autoptr (GstBufferPool) pool = NULL;
-  GstCaps *caps;
-  gboolean need_pool;
-  guint size;
 
   if (!self->allocator)
     return FALSE;
-  gst_query_parse_allocation (query, &caps, &need_pool);
-  if (need_pool)
-    pool = make_pool (self, caps, &size);
-  if (pool)
-    gst_query_add_allocation_pool (query, pool, size, 0, 0);
-  gst_query_add_allocation_param (query, GST_ALLOCATOR (self->allocator), NULL);
-  gst_query_add_allocation_meta (query, GST_VIDEO_META_API_TYPE, NULL);
+  gst_xmem_allocation_propose (self->allocator, query);
   return TRUE;
 }
 
@@ -299,81 +256,26 @@ wait_for_clients (GstXmemSink *self)
   return GST_FLOW_OK;
 }
 
-/* Announces caps and base time if they are not what was announced last. */
 static int
-update_stream (GstXmemSink *self, struct xmem_error *error)
+announce (GstXmemSink *self, struct xmem_error *error)
 {
-  struct xmem_stream_info info = { .caps = self->caps };
-  GstClockTime base_time =
-      gst_xmem_base_time (GST_ELEMENT (self), self->base_time);
-  GstClockTime latency = gst_base_sink_get_latency (GST_BASE_SINK (self));
-
-  if (!self->stream_changed && base_time == self->base_time
-      && latency == self->latency)
-    return 0;
-  self->base_time = base_time;
-  self->latency = latency;
-  self->stream_changed = FALSE;
-  info.base_time_ns = base_time;
-  info.latency_ns = latency;
-  return xmem_publisher_set_stream (self->publisher, &info, error);
-}
-
-static GstFlowReturn
-refuse_copy (GstXmemSink *self, const gchar *memory_type)
-{
-  g_autoptr (GstPad) peer = gst_pad_get_peer (GST_BASE_SINK_PAD (self));
-  g_autoptr (GstElement) upstream = gst_pad_get_parent_element (peer);
-
-  GST_ELEMENT_ERROR (self, STREAM, FORMAT,
-      ("%s gave memory of type %s, which would have to be copied, and "
-       "allow-copy is false.",
-          upstream ? GST_OBJECT_NAME (upstream) : "upstream", memory_type),
-      ("It did not use the pool or the allocator that xmemsink proposed; "
-       "behind a tee, or from an appsrc, use those of libgstxmem."));
-  return GST_FLOW_ERROR;
-}
-
-static void
-set_frame_info (
-    GstXmemSink *self, GstBuffer *buffer, struct xmem_frame_info *info)
-{
-  const GstSegment *segment = &GST_BASE_SINK (self)->segment;
-
-  xmem_frame_info_init (info);
-  info->pts = gst_xmem_running_time (segment, GST_BUFFER_PTS (buffer));
-  info->dts = gst_xmem_running_time (segment, GST_BUFFER_DTS (buffer));
-  info->duration = GST_BUFFER_DURATION (buffer);
-  info->raw_pts = GST_BUFFER_PTS (buffer);
-  info->offset = GST_BUFFER_OFFSET (buffer);
-  info->offset_end = GST_BUFFER_OFFSET_END (buffer);
-  info->flags = GST_BUFFER_FLAGS (buffer) & ~(GST_MINI_OBJECT_FLAG_LAST - 1)
-                & ~GST_BUFFER_FLAG_TAG_MEMORY;
+  return gst_xmem_announcement_update (&self->announcement, GST_ELEMENT (self),
+      gst_base_sink_get_latency (GST_BASE_SINK (self)), self->publisher, error);
 }
 
 /* Publishes, waiting for consumers that want every frame. Takes outgoing. */
 static GstFlowReturn
 publish (GstXmemSink *self, GstBuffer *buffer, GstXmemOutgoing *outgoing)
 {
-  guint8 metas[GST_XMEM_METAS_SIZE];
-  struct xmem_frame_info info;
-  struct xmem_publish frame = { .struct_size = sizeof (frame),
-    .regions = outgoing->regions,
-    .n_regions = outgoing->n_regions,
-    .info = &info,
-    .done = gst_xmem_outgoing_free,
-    .done_data = outgoing };
+  const GstSegment *segment = &GST_BASE_SINK (self)->segment;
   gboolean copied = outgoing->n_copies > 0;
   GstFlowReturn flow = GST_FLOW_OK;
   struct xmem_error error;
   int r;
 
-  set_frame_info (self, buffer, &info);
-  info.metas = metas;
-  info.metas_size = gst_xmem_metas_write (buffer, metas, sizeof (metas));
   do {
-    r = xmem_publisher_publish (
-        self->publisher, &frame, XMEM_WAIT_FOREVER, &error);
+    r = gst_xmem_outgoing_publish (
+        outgoing, buffer, segment, self->publisher, &error);
     if (r == XMEM_INTERRUPTED)
       flow = gst_base_sink_wait_preroll (GST_BASE_SINK (self));
   } while (r == XMEM_INTERRUPTED && flow == GST_FLOW_OK);
@@ -396,12 +298,14 @@ gst_xmem_sink_render (GstBaseSink *sink, GstBuffer *buffer)
   struct xmem_error error;
   GstFlowReturn flow;
 
-  if (foreign && !self->allow_copy)
-    return refuse_copy (self, foreign);
+  if (foreign && !self->allow_copy) {
+    gst_xmem_allocation_refuse (GST_ELEMENT (self), foreign);
+    return GST_FLOW_ERROR;
+  }
   flow = wait_for_clients (self);
   if (flow != GST_FLOW_OK)
     return flow;
-  if (update_stream (self, &error) != 0)
+  if (announce (self, &error) != 0)
     return fail (self, "Cannot announce the caps", &error);
   if (gst_xmem_outgoing_new (buffer,
           gst_xmem_allocator_get_pool (self->allocator), &outgoing, &error)
@@ -420,7 +324,7 @@ gst_xmem_sink_event (GstBaseSink *sink, GstEvent *event)
 
   if (GST_EVENT_TYPE (event) == GST_EVENT_EOS) {
     /* Consumers of a stream without buffers still learn its caps. */
-    if (self->stream_changed && update_stream (self, &error) != 0)
+    if (self->announcement.changed && announce (self, &error) != 0)
       fail (self, "Cannot announce the caps", &error);
     xmem_publisher_send_eos (self->publisher);
   }

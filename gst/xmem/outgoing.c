@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "gstxmem.h"
+#include "timeline.h"
+#include "videometa.h"
 
 const gchar *
 gst_xmem_outgoing_foreign_type (GstBuffer *buffer)
@@ -74,6 +76,41 @@ gst_xmem_outgoing_new (GstBuffer *buffer, struct xmem_pool *pool,
     self->buffer = gst_buffer_ref (buffer);
   *outgoing_out = self;
   return 0;
+}
+
+static void
+set_frame_info (
+    struct xmem_frame_info *info, GstBuffer *buffer, const GstSegment *segment)
+{
+  xmem_frame_info_init (info);
+  info->pts = gst_xmem_running_time (segment, GST_BUFFER_PTS (buffer));
+  info->dts = gst_xmem_running_time (segment, GST_BUFFER_DTS (buffer));
+  info->duration = GST_BUFFER_DURATION (buffer);
+  info->raw_pts = GST_BUFFER_PTS (buffer);
+  info->offset = GST_BUFFER_OFFSET (buffer);
+  info->offset_end = GST_BUFFER_OFFSET_END (buffer);
+  info->flags = GST_BUFFER_FLAGS (buffer) & ~(GST_MINI_OBJECT_FLAG_LAST - 1)
+                & ~GST_BUFFER_FLAG_TAG_MEMORY;
+}
+
+int
+gst_xmem_outgoing_publish (GstXmemOutgoing *self, GstBuffer *buffer,
+    const GstSegment *segment, struct xmem_publisher *publisher,
+    struct xmem_error *error)
+{
+  guint8 metas[GST_XMEM_METAS_SIZE];
+  struct xmem_frame_info info;
+  struct xmem_publish frame = { .struct_size = sizeof (frame),
+    .regions = self->regions,
+    .n_regions = self->n_regions,
+    .info = &info,
+    .done = gst_xmem_outgoing_free,
+    .done_data = self };
+
+  set_frame_info (&info, buffer, segment);
+  info.metas = metas;
+  info.metas_size = gst_xmem_metas_write (buffer, metas, sizeof (metas));
+  return xmem_publisher_publish (publisher, &frame, XMEM_WAIT_FOREVER, error);
 }
 
 void

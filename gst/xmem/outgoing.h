@@ -11,7 +11,8 @@
 G_BEGIN_DECLS
 
 typedef struct {
-  GstBuffer *buffer; /* kept while any subscriber holds the frame */
+  GstBuffer *buffer; /* kept while any subscriber holds the frame, unless all
+                        of it was copied */
   struct xmem_region regions[XMEM_MAX_REGIONS];
   guint n_regions;
   struct xmem_buffer *copies[XMEM_MAX_REGIONS];
@@ -27,7 +28,15 @@ const gchar *gst_xmem_outgoing_foreign_type (GstBuffer *buffer);
 int gst_xmem_outgoing_new (GstBuffer *buffer, struct xmem_pool *pool,
     GstXmemOutgoing **outgoing_out, struct xmem_error *error);
 
-/* Lets go of everything; a struct xmem_publish's done function. */
+/* Publishes it with the times of @buffer, as running times of @segment, and its
+ * metas; waits for consumers that want every frame. Returns as
+ * xmem_publisher_publish (); on 0 the publisher frees it when nobody has it any
+ * more. */
+int gst_xmem_outgoing_publish (GstXmemOutgoing *outgoing, GstBuffer *buffer,
+    const GstSegment *segment, struct xmem_publisher *publisher,
+    struct xmem_error *error);
+
+/* Lets go of everything. */
 void gst_xmem_outgoing_free (gpointer outgoing);
 
 G_END_DECLS

@@ -3,6 +3,9 @@
 #include "timeline.h"
 
 #define DRIFT_TOLERANCE GST_MSECOND
+/* Two readings that are further apart than this were interrupted. */
+#define CLOSE_ENOUGH (20 * GST_USECOND)
+#define MAX_READINGS 5
 
 static gboolean
 is_monotonic (GstClock *clock)
@@ -19,6 +22,27 @@ is_monotonic (GstClock *clock)
          && numerator == denominator;
 }
 
+/* How far CLOCK_MONOTONIC is ahead of a clock, from the closest of some
+ * readings of both. */
+static GstClockTimeDiff
+compare_clocks (GstClock *clock)
+{
+  GstClockTime best = GST_CLOCK_TIME_NONE;
+  GstClockTimeDiff ahead = 0;
+
+  for (guint i = 0; i < MAX_READINGS && best > CLOSE_ENOUGH; i++) {
+    GstClockTime before = gst_util_get_timestamp ();
+    GstClockTime time = gst_clock_get_time (clock);
+    GstClockTime apart = gst_util_get_timestamp () - before;
+
+    if (apart >= best)
+      continue;
+    best = apart;
+    ahead = GST_CLOCK_DIFF (time, before + apart / 2);
+  }
+  return ahead;
+}
+
 GstClockTime
 gst_xmem_base_time (GstElement *element, GstClockTime last)
 {
@@ -30,7 +54,7 @@ gst_xmem_base_time (GstElement *element, GstClockTime last)
     return GST_CLOCK_TIME_NONE;
   if (is_monotonic (clock))
     return base;
-  measured = gst_util_get_timestamp () + base - gst_clock_get_time (clock);
+  measured = base + compare_clocks (clock);
   if (GST_CLOCK_TIME_IS_VALID (last)
       && ABS (GST_CLOCK_DIFF (last, measured)) < (gint64) DRIFT_TOLERANCE)
     return last;
@@ -77,25 +101,26 @@ gst_xmem_timeline_offset (GstXmemTimeline *timeline, GstElement *element,
     const struct xmem_stream_info *stream, const struct xmem_frame_info *frame)
 {
   gint64 first = first_time (frame);
-  GstClockTimeDiff offset = 0;
+  GstClockTimeDiff offset = 0, now = 0;
 
   if (timeline->live) {
-    GstClockTime now = gst_util_get_timestamp ();
-
+    now = (GstClockTimeDiff) gst_util_get_timestamp ();
     timeline->base_time = gst_xmem_base_time (element, timeline->base_time);
     if (!GST_CLOCK_TIME_IS_VALID (timeline->base_time))
-      timeline->base_time = now;
+      timeline->base_time = (GstClockTime) now;
+    now -= (GstClockTimeDiff) timeline->base_time; /* our running time */
     if (stream->base_time_ns != XMEM_NONE)
       offset = GST_CLOCK_DIFF (timeline->base_time, stream->base_time_ns)
                + (GstClockTimeDiff) stream->latency_ns;
     else if (!timeline->started && first != XMEM_TIME_NONE)
-      timeline->shift = GST_CLOCK_DIFF (timeline->base_time, now) - first;
+      timeline->shift = now - first;
   }
   /* Running times kept as they are can only begin before 0; mapped by clock
-   * they may also fall behind after a pause. */
+   * they may also fall behind after a pause. Such a frame is due now: at 0 it
+   * would be late if the pipeline has waited for it. */
   if ((timeline->live || !timeline->started) && first != XMEM_TIME_NONE
       && first + offset + timeline->shift < 0)
-    timeline->shift = -(first + offset);
+    timeline->shift = now - (first + offset);
   timeline->started |= first != XMEM_TIME_NONE;
   return offset + timeline->shift;
 }

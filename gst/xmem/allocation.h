@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* What upstream is offered to write into, and who wrote elsewhere. */
+#ifndef GST_XMEM_ALLOCATION_H
+#define GST_XMEM_ALLOCATION_H
+
+#include <gst/gst.h>
+
+#include "gstxmem.h"
+
+G_BEGIN_DECLS
+
+/* Answers an ALLOCATION query: a pool for raw video in system memory, the
+ * allocator for everything, and that GstVideoMeta is understood. */
+void gst_xmem_allocation_propose (GstXmemAllocator *allocator, GstQuery *query);
+
+/* Gives back the slots that do not fit frames of these caps. */
+void gst_xmem_allocation_trim (GstXmemAllocator *allocator, GstCaps *caps);
+
+/* Posts the error for memory that may not be copied. */
+void gst_xmem_allocation_refuse (GstElement *element, const gchar *memory_type);
+
+G_END_DECLS
+
+#endif
