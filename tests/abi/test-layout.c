@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/* Where the fields of shared and public structures lie and what the public
+ * numbers are, on 64-bit machines. A failure means that programs built before
+ * no longer work with this library. */
+#include <stddef.h>
+
+#include <xmem/xmem.h>
+
+#include "harness/harness.h"
+#include "pool/slot.h"
+
+#define OFFSET(type, field, expected) \
+  g_assert_cmpuint (offsetof (type, field), ==, (expected))
+#define SIZE(type, expected) g_assert_cmpuint (sizeof (type), ==, (expected))
+
+static void
+test_slot (void)
+{
+  SIZE (struct xmem_slot, 256);
+  OFFSET (struct xmem_slot, state, 0);
+  OFFSET (struct xmem_slot, given_ns, 8);
+  OFFSET (struct xmem_slot, segment, 16);
+  OFFSET (struct xmem_slot, offset, 24);
+  OFFSET (struct xmem_slot, size, 32);
+  OFFSET (struct xmem_slot, timestamp_ns, 40);
+  OFFSET (struct xmem_slot, sequence, 48);
+  OFFSET (struct xmem_slot, producer, 56);
+  OFFSET (struct xmem_slot, description, 64);
+  g_assert_cmphex (xmem_slot_state (0x12345678, XMEM_SLOT_HOLDER), ==,
+      UINT64_C (0x1234567800000001));
+  g_assert_cmphex (
+      xmem_slot_generation (UINT64_C (0x12345678ffffffff)), ==, 0x12345678);
+  g_assert_cmphex (XMEM_SLOT_HOLDERS, ==, 0xffffff);
+}
+
+static void
+test_frame_structures (void)
+{
+  SIZE (struct xmem_description, 136);
+  OFFSET (struct xmem_description, dtype, 4);
+  OFFSET (struct xmem_description, ndim, 6);
+  OFFSET (struct xmem_description, shape, 8);
+  OFFSET (struct xmem_description, strides, 72);
+  SIZE (struct xmem_frame_info, 216);
+  OFFSET (struct xmem_frame_info, dts, 8);
+  OFFSET (struct xmem_frame_info, duration, 16);
+  OFFSET (struct xmem_frame_info, raw_pts, 24);
+  OFFSET (struct xmem_frame_info, offset, 32);
+  OFFSET (struct xmem_frame_info, offset_end, 40);
+  OFFSET (struct xmem_frame_info, capture_ns, 48);
+  OFFSET (struct xmem_frame_info, flags, 56);
+  OFFSET (struct xmem_frame_info, description, 64);
+  OFFSET (struct xmem_frame_info, metas, 200);
+  OFFSET (struct xmem_frame_info, metas_size, 208);
+  SIZE (struct xmem_stream_info, 24);
+  OFFSET (struct xmem_stream_info, base_time_ns, 8);
+  OFFSET (struct xmem_stream_info, latency_ns, 16);
+  SIZE (struct xmem_region, 32);
+  OFFSET (struct xmem_region, id, 8);
+  OFFSET (struct xmem_region, offset, 16);
+  OFFSET (struct xmem_region, size, 24);
+  SIZE (struct xmem_error, 256);
+  OFFSET (struct xmem_error, sys_errno, 4);
+  OFFSET (struct xmem_error, message, 8);
+}
+
+static void
+test_pool_structures (void)
+{
+  SIZE (struct xmem_pool_params, 24);
+  OFFSET (struct xmem_pool_params, n_slots, 8);
+  OFFSET (struct xmem_pool_params, max_bytes, 16);
+  SIZE (struct xmem_pool_stats, 24);
+  OFFSET (struct xmem_pool_stats, n_used, 4);
+  OFFSET (struct xmem_pool_stats, n_segments, 8);
+  OFFSET (struct xmem_pool_stats, bytes, 16);
+}
+
+static void
+test_publisher_structures (void)
+{
+  SIZE (struct xmem_publisher_params, 56);
+  OFFSET (struct xmem_publisher_params, address, 8);
+  OFFSET (struct xmem_publisher_params, flags, 16);
+  OFFSET (struct xmem_publisher_params, mode, 20);
+  OFFSET (struct xmem_publisher_params, max_clients, 24);
+  OFFSET (struct xmem_publisher_params, max_buffers, 28);
+  OFFSET (struct xmem_publisher_params, client_connected, 32);
+  OFFSET (struct xmem_publisher_params, client_disconnected, 40);
+  OFFSET (struct xmem_publisher_params, user_data, 48);
+  SIZE (struct xmem_publish, 48);
+  OFFSET (struct xmem_publish, regions, 8);
+  OFFSET (struct xmem_publish, n_regions, 16);
+  OFFSET (struct xmem_publish, info, 24);
+  OFFSET (struct xmem_publish, done, 32);
+  OFFSET (struct xmem_publish, done_data, 40);
+  SIZE (struct xmem_publisher_stats, 56);
+  OFFSET (struct xmem_publisher_stats, clients_served, 8);
+  OFFSET (struct xmem_publisher_stats, frames_published, 16);
+  OFFSET (struct xmem_publisher_stats, frames_delivered, 24);
+  OFFSET (struct xmem_publisher_stats, frames_dropped, 32);
+  OFFSET (struct xmem_publisher_stats, frames_held, 40);
+  OFFSET (struct xmem_publisher_stats, n_segments, 44);
+  OFFSET (struct xmem_publisher_stats, segments_sent, 48);
+}
+
+static void
+test_subscriber_structures (void)
+{
+  SIZE (struct xmem_subscriber_params, 32);
+  OFFSET (struct xmem_subscriber_params, address, 8);
+  OFFSET (struct xmem_subscriber_params, name, 16);
+  OFFSET (struct xmem_subscriber_params, delivery, 24);
+  OFFSET (struct xmem_subscriber_params, n_buffers, 28);
+  SIZE (struct xmem_subscriber_stats, 80);
+  OFFSET (struct xmem_subscriber_stats, frames_lost, 8);
+  OFFSET (struct xmem_subscriber_stats, frames_held, 16);
+  OFFSET (struct xmem_subscriber_stats, n_segments, 20);
+  OFFSET (struct xmem_subscriber_stats, segments_received, 24);
+  OFFSET (struct xmem_subscriber_stats, publisher_pid, 32);
+  OFFSET (struct xmem_subscriber_stats, latency_min_ns, 40);
+  OFFSET (struct xmem_subscriber_stats, latency_mean_ns, 48);
+  OFFSET (struct xmem_subscriber_stats, latency_max_ns, 56);
+  OFFSET (struct xmem_subscriber_stats, latency_p50_ns, 64);
+  OFFSET (struct xmem_subscriber_stats, latency_p99_ns, 72);
+}
+
+static void
+test_numbers (void)
+{
+  g_assert_cmpint (XMEM_AGAIN, ==, 1);
+  g_assert_cmpint (XMEM_FULL, ==, 6);
+  g_assert_cmpint (XMEM_INVALID, ==, -1);
+  g_assert_cmpint (XMEM_NOT_FOUND, ==, -9);
+  g_assert_cmpint (XMEM_DELIVERY_LATEST, ==, 0);
+  g_assert_cmpint (XMEM_DELIVERY_EVERY, ==, 1);
+  g_assert_cmpint (XMEM_DTYPE_F64, ==, 11);
+  g_assert_cmpint (XMEM_FRAME_DISCONT, ==, 64);
+  g_assert_cmpint (XMEM_FRAME_DELTA_UNIT, ==, 8192);
+  g_assert_cmpint (XMEM_MAX_DIMS, ==, 8);
+  g_assert_cmpint (XMEM_MAX_GRANT, ==, 64);
+  g_assert_cmpint (XMEM_MAX_SLOTS, ==, 65536);
+  g_assert_cmpint (XMEM_ACQUIRE_OVER_LIMIT, ==, 1);
+  g_assert_cmpint (XMEM_PUBLISHER_NO_THREAD, ==, 1);
+  g_assert_cmpint (XMEM_PUBLISHER_LEAKY, ==, 2);
+  g_assert_cmpint (XMEM_TIME_NONE, ==, INT64_MIN);
+  g_assert_cmpuint (XMEM_NONE, ==, UINT64_MAX);
+  g_assert_cmpint (XMEM_WAIT_FOREVER, ==, -1);
+  g_assert_cmpstr (XMEM_DEFAULT_ADDRESS, ==, "default");
+}
+
+int
+main (int argc, char **argv)
+{
+  harness_init (&argc, &argv, NULL);
+  if (sizeof (void *) != 8) {
+    g_print ("1..0 # SKIP the layout is fixed for 64-bit machines only\n");
+    return 77;
+  }
+  harness_add ("/slot", test_slot);
+  harness_add ("/frame-structures", test_frame_structures);
+  harness_add ("/pool-structures", test_pool_structures);
+  harness_add ("/publisher-structures", test_publisher_structures);
+  harness_add ("/subscriber-structures", test_subscriber_structures);
+  harness_add ("/numbers", test_numbers);
+  return g_test_run ();
+}

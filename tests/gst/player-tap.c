@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+/* Buffer probes. Owns the buffers that are kept; a tap belongs to its
+ * element. Threads: probes run in streaming threads, the rest in the child's
+ * main thread; `lock` is for all of it. */
+#include "player-tap.h"
+
+/* Written up front, so that noting down does not itself fault pages in. */
+#define RESERVED 4096
+#define PAGE 4096
+
+struct tap {
+  enum player_look look;
+  GArray *records;
+  unsigned hold;
+};
+
+struct held {
+  GstBuffer *buffer;
+  uint64_t sum;
+};
+
+static GMutex lock;
+static GQueue held = G_QUEUE_INIT;
+
+/* FNV-1a, by words. */
+static uint64_t
+sum_bytes (const guint8 *data, gsize size)
+{
+  uint64_t sum = G_GUINT64_CONSTANT (14695981039346656037), word;
+  gsize i;
+
+  for (i = 0; i + 8 <= size; i += 8) {
+    memcpy (&word, data + i, 8);
+    sum = (sum ^ word) * G_GUINT64_CONSTANT (1099511628211);
+  }
+  for (; i < size; i++)
+    sum = (sum ^ data[i]) * G_GUINT64_CONSTANT (1099511628211);
+  return sum;
+}
+
+static uint64_t
+sum_pages (const guint8 *data, gsize size)
+{
+  uint64_t sum = 0;
+
+  for (gsize i = 0; i < size; i += PAGE)
+    sum += data[i];
+  return sum;
+}
+
+static uint64_t
+look_at (GstBuffer *buffer, enum player_look look)
+{
+  GstMapInfo map;
+  uint64_t sum;
+
+  if (look == PLAYER_LOOK_AWAY)
+    return 0;
+  g_assert_true (gst_buffer_map (buffer, &map, GST_MAP_READ));
+  sum = look == PLAYER_LOOK_SUM ? sum_bytes (map.data, map.size)
+                                : sum_pages (map.data, map.size);
+  gst_buffer_unmap (buffer, &map);
+  return sum;
+}
+
+static int64_t
+running_time (GstPad *pad, GstClockTime time)
+{
+  g_autoptr (GstEvent) event =
+      gst_pad_get_sticky_event (pad, GST_EVENT_SEGMENT, 0);
+  const GstSegment *segment;
+  guint64 running;
+  gint sign;
+
+  if (!event || !GST_CLOCK_TIME_IS_VALID (time))
+    return INT64_MIN;
+  gst_event_parse_segment (event, &segment);
+  sign = gst_segment_to_running_time_full (
+      segment, GST_FORMAT_TIME, time, &running);
+  return sign == 0 ? INT64_MIN : sign * (int64_t) running;
+}
+
+static void
+keep (GstBuffer *buffer, uint64_t sum)
+{
+  struct held *entry = g_new (struct held, 1);
+
+  entry->buffer = gst_buffer_ref (buffer);
+  entry->sum = sum;
+  g_queue_push_tail (&held, entry);
+}
+
+static void
+note (struct tap *tap, GstPad *pad, GstBuffer *buffer)
+{
+  struct player_record r = { .running_pts =
+                                 running_time (pad, GST_BUFFER_PTS (buffer)),
+    .running_dts = running_time (pad, GST_BUFFER_DTS (buffer)),
+    .pts = GST_BUFFER_PTS (buffer),
+    .dts = GST_BUFFER_DTS (buffer),
+    .duration = GST_BUFFER_DURATION (buffer),
+    .offset = GST_BUFFER_OFFSET (buffer),
+    .offset_end = GST_BUFFER_OFFSET_END (buffer),
+    .flags = GST_BUFFER_FLAGS (buffer),
+    .size = gst_buffer_get_size (buffer),
+    .sum = look_at (buffer, tap->look),
+    .at = gst_util_get_timestamp () };
+
+  g_mutex_lock (&lock);
+  g_array_append_val (tap->records, r);
+  if (tap->hold > 0) {
+    keep (buffer, tap->look == PLAYER_LOOK_SUM
+                      ? r.sum
+                      : look_at (buffer, PLAYER_LOOK_SUM));
+    tap->hold--;
+  }
+  g_mutex_unlock (&lock);
+}
+
+static GstPadProbeReturn
+probe (GstPad *pad, GstPadProbeInfo *info, gpointer user_data)
+{
+  note (user_data, pad, GST_PAD_PROBE_INFO_BUFFER (info));
+  return GST_PAD_PROBE_OK;
+}
+
+static void
+tap_free (gpointer data)
+{
+  struct tap *tap = data;
+
+  g_array_unref (tap->records);
+  g_free (tap);
+}
+
+void
+tap_new (GstElement *element, enum player_look look)
+{
+  GstPad *pad = element->sinkpads ? element->sinkpads->data : NULL;
+  struct tap *tap = g_new0 (struct tap, 1);
+
+  g_assert_nonnull (pad);
+  tap->look = look;
+  tap->records =
+      g_array_sized_new (FALSE, TRUE, sizeof (struct player_record), RESERVED);
+  g_array_set_size (tap->records, RESERVED);
+  memset (tap->records->data, 0, RESERVED * sizeof (struct player_record));
+  g_array_set_size (tap->records, 0);
+  gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_BUFFER, probe, tap, NULL);
+  g_object_set_data_full (G_OBJECT (element), "tap", tap, tap_free);
+}
+
+struct tap *
+tap_of (GstElement *element)
+{
+  struct tap *tap = g_object_get_data (G_OBJECT (element), "tap");
+
+  g_assert_nonnull (tap);
+  return tap;
+}
+
+unsigned
+tap_count (struct tap *tap)
+{
+  unsigned n;
+
+  g_mutex_lock (&lock);
+  n = tap->records->len;
+  g_mutex_unlock (&lock);
+  return n;
+}
+
+void
+tap_write_records (struct tap *tap, const char *path)
+{
+  gboolean written;
+
+  g_mutex_lock (&lock);
+  written = g_file_set_contents (path, tap->records->data,
+      (gssize) (tap->records->len * sizeof (struct player_record)), NULL);
+  g_mutex_unlock (&lock);
+  g_assert_true (written);
+}
+
+void
+tap_hold (struct tap *tap, unsigned n)
+{
+  g_mutex_lock (&lock);
+  tap->hold = n;
+  g_mutex_unlock (&lock);
+}
+
+static void
+held_free (gpointer data)
+{
+  struct held *entry = data;
+
+  gst_buffer_unref (entry->buffer);
+  g_free (entry);
+}
+
+void
+tap_let_go (void)
+{
+  GQueue gone;
+
+  g_mutex_lock (&lock);
+  gone = held;
+  g_queue_init (&held);
+  g_mutex_unlock (&lock);
+  g_queue_clear_full (&gone, held_free);
+}
+
+void
+tap_check_held (unsigned *n_out, unsigned *n_changed_out)
+{
+  *n_changed_out = 0;
+  g_mutex_lock (&lock);
+  *n_out = held.length;
+  for (GList *l = held.head; l; l = l->next) {
+    struct held *entry = l->data;
+
+    *n_changed_out += look_at (entry->buffer, PLAYER_LOOK_SUM) != entry->sum;
+  }
+  g_mutex_unlock (&lock);
+}

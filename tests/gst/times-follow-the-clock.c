@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MIT */
+/* is-live=true: a frame has the running time at which the producer presents
+ * it, whatever the base times and the clocks of the two pipelines; and when
+ * it was presented before the consumer began, the whole connection is shifted
+ * and nothing is clamped. */
+#include <stdlib.h>
+
+#include "player.h"
+
+#define MS ((int64_t) GST_MSECOND)
+#define LATENCY (40 * GST_MSECOND)
+#define ENOUGH 25
+
+#define SOURCE                                                     \
+  "videotestsrc is-live=true ! video/x-raw,format=GRAY8,width=64," \
+  "height=48,framerate=100/1 ! "
+
+static void
+launch_producer (struct player *producer, const char *address)
+{
+  player_start (producer);
+  player_launch (producer, SOURCE "xmemsink name=sink socket-path=%s", address);
+  player_set_latency (producer, LATENCY);
+  player_tap (producer, "sink", PLAYER_LOOK_AWAY);
+}
+
+static void
+launch_consumer (struct player *consumer, const char *address)
+{
+  player_start (consumer);
+  player_launch (consumer,
+      "xmemsrc name=src socket-path=%s is-live=true delivery=every "
+      "connection-timeout=0 ! fakesink name=out sync=false",
+      address);
+  player_tap (consumer, "out", PLAYER_LOOK_AWAY);
+}
+
+/* Of an end's running time 0. */
+static int64_t
+monotonic_base (const struct player_times *t)
+{
+  return (int64_t) (t->base_time - t->clock_now + t->monotonic_now);
+}
+
+static int64_t
+running_time_of (GArray *records, uint64_t offset)
+{
+  for (guint i = records->len; i > 0; i--) {
+    const struct player_record *r =
+        &g_array_index (records, struct player_record, i - 1);
+
+    if (r->offset == offset)
+      return r->running_pts;
+  }
+  g_assert_not_reached ();
+}
+
+/* Compares what the consumer got from its record `first` on. */
+static void
+assert_presented_at_once (struct player *producer, struct player *consumer,
+    guint first, int64_t tolerance)
+{
+  struct player_times in = player_get_times (producer, "sink");
+  struct player_times out = player_get_times (consumer, "out");
+  GArray *sent = player_get_records (producer, "sink");
+  GArray *got = player_get_records (consumer, "out");
+  int64_t between = monotonic_base (&in) - monotonic_base (&out);
+
+  if (tolerance == 0) /* one clock: no need to measure */
+    between = (int64_t) (in.base_time - out.base_time);
+  g_assert_cmpuint (in.latency, >=, LATENCY);
+  g_assert_cmpuint (got->len, >, first);
+  for (guint i = first; i < got->len; i++) {
+    const struct player_record *r =
+        &g_array_index (got, struct player_record, i);
+    int64_t expected =
+        running_time_of (sent, r->offset) + between + (int64_t) in.latency;
+
+    if (llabs (r->running_pts - expected) > tolerance)
+      g_error ("frame %u at %" G_GINT64_FORMAT ", not %" G_GINT64_FORMAT, i,
+          r->running_pts, expected);
+  }
+  g_array_unref (sent);
+  g_array_unref (got);
+}
+
+/* --- clocks and base times ----------------------------------------------- */
+
+static void
+test_base_times (void)
+{
+  const char *address = harness_path ("socket");
+  struct player producer, consumer;
+  guint n;
+
+  launch_producer (&producer, address);
+  launch_consumer (&consumer, address);
+  player_reach (&producer, GST_STATE_PLAYING);
+  player_wait_count (&producer, "sink", ENOUGH);
+  player_reach (&consumer, GST_STATE_PLAYING);
+  player_wait_count (&consumer, "out", ENOUGH);
+  assert_presented_at_once (&producer, &consumer, 0, 0);
+  g_assert_cmpuint (
+      player_count_messages (&consumer, "xmem-time-shift"), ==, 0);
+
+  /* Either of them may get another base time later. */
+  n = player_count (&consumer, "out");
+  player_reach (&producer, GST_STATE_PAUSED);
+  harness_sleep_ms (200);
+  player_reach (&producer, GST_STATE_PLAYING);
+  player_wait_more (&consumer, "out", ENOUGH);
+  n = player_count (&consumer, "out") - 5;
+  assert_presented_at_once (&producer, &consumer, n, 0);
+  player_reach (&consumer, GST_STATE_PAUSED);
+  harness_sleep_ms (200);
+  player_reach (&consumer, GST_STATE_PLAYING);
+  player_wait_more (&consumer, "out", ENOUGH);
+  n = player_count (&consumer, "out") - 5;
+  assert_presented_at_once (&producer, &consumer, n, 0);
+  player_stop (&consumer);
+  player_stop (&producer);
+}
+
+static void
+check_clocks (bool producer_realtime, bool consumer_realtime)
+{
+  const char *address = harness_path ("socket");
+  struct player producer, consumer;
+
+  launch_producer (&producer, address);
+  launch_consumer (&consumer, address);
+  if (producer_realtime)
+    player_use_realtime_clock (&producer);
+  if (consumer_realtime)
+    player_use_realtime_clock (&consumer);
+  player_reach (&producer, GST_STATE_PLAYING);
+  player_wait_count (&producer, "sink", ENOUGH);
+  player_reach (&consumer, GST_STATE_PLAYING);
+  player_wait_count (&consumer, "out", ENOUGH);
+  assert_presented_at_once (&producer, &consumer, 0, 1 * MS);
+  player_stop (&consumer);
+  player_stop (&producer);
+}
+
+static void
+test_other_clock_at_producer (void)
+{
+  check_clocks (true, false);
+}
+
+static void
+test_other_clock_at_consumer (void)
+{
+  check_clocks (false, true);
+}
+
+static void
+test_other_clocks (void)
+{
+  check_clocks (true, true);
+}
+
+static void
+test_latency_query (void)
+{
+  const char *address = harness_path ("socket");
+  struct player producer, consumer;
+  struct player_latency latency;
+
+  launch_producer (&producer, address);
+  launch_consumer (&consumer, address);
+  player_reach (&producer, GST_STATE_PLAYING);
+  player_reach (&consumer, GST_STATE_PLAYING);
+  player_wait_count (&consumer, "out", 1);
+  latency = player_query_latency (&consumer, "src");
+  g_assert_true (latency.live);
+  g_assert_cmpuint (latency.min, ==, 0);
+  g_assert_cmpuint (latency.max, ==, GST_CLOCK_TIME_NONE);
+  player_set_state (&consumer, GST_STATE_NULL);
+  player_set (&consumer, "src", "is-live", "false");
+  player_reach (&consumer, GST_STATE_PLAYING);
+  latency = player_query_latency (&consumer, "src");
+  g_assert_false (latency.live);
+  player_stop (&consumer);
+  player_stop (&producer);
+}
+
+/* --- frames from before the consumer's start ----------------------------- */
+
+#define N_LATE 20
+
+/* Not evenly, so that differences say something. */
+static uint64_t
+late_pts (unsigned i)
+{
+  return i * 33 * GST_MSECOND + (i % 3) * 1000003;
+}
+
+static void
+push_late (struct player *producer, unsigned first, unsigned n)
+{
+  for (unsigned i = first; i < first + n; i++) {
+    struct player_record r = { .pts = late_pts (i),
+      .dts = GST_CLOCK_TIME_NONE,
+      .duration = 33 * GST_MSECOND,
+      .offset = i,
+      .offset_end = i + 1,
+      .size = 64 };
+
+    player_push (producer, "feed", NULL, &r);
+    harness_sleep_ms (33);
+  }
+}
+
+/* A producer that does not wait for its clock is some seconds late. */
+static void
+start_late_pair (
+    struct player *producer, struct player *consumer, const char *consumer_sink)
+{
+  const char *address = harness_path ("socket");
+
+  player_start (producer);
+  player_play (producer,
+      "appsrc name=feed format=time caps=application/x-test ! "
+      "xmemsink name=sink socket-path=%s sync=false async=false",
+      address);
+  harness_sleep_ms (300);
+  player_start (consumer);
+  player_launch (consumer,
+      "xmemsrc name=src socket-path=%s is-live=true delivery=every ! %s",
+      address, consumer_sink);
+  player_tap (consumer, "out", PLAYER_LOOK_AWAY);
+  player_set_state (consumer, GST_STATE_PLAYING);
+  player_wait_stat (producer, "sink", "num-clients", 1);
+}
+
+static void
+test_late_frames_are_shifted (void)
+{
+  struct player producer, consumer;
+  struct player_times in, out;
+  int64_t shift, lag;
+  GArray *got;
+
+  start_late_pair (&producer, &consumer, "fakesink name=out sync=false");
+  push_late (&producer, 0, N_LATE);
+  player_wait_count (&consumer, "out", N_LATE);
+  shift = player_wait_message (&consumer, "xmem-time-shift", "shift");
+  in = player_get_times (&producer, "sink");
+  out = player_get_times (&consumer, "out");
+  lag = (int64_t) (out.base_time - in.base_time - in.latency);
+  g_assert_cmpint (lag, >=, 300 * MS);
+  got = player_get_records (&consumer, "out");
+  g_assert_cmpuint (got->len, ==, N_LATE);
+  for (guint i = 0; i < got->len; i++)
+    g_assert_cmpint (g_array_index (got, struct player_record, i).running_pts,
+        ==, (int64_t) late_pts (i) - lag + shift);
+  g_assert_cmpint (
+      g_array_index (got, struct player_record, 0).running_pts, >=, 0);
+  g_assert_cmpuint (
+      player_count_messages (&consumer, "xmem-time-shift"), ==, 1);
+  g_array_unref (got);
+  player_stop (&consumer);
+  player_stop (&producer);
+}
+
+/* A sink that throws away what comes late shows them all the same, also when
+ * the consumer has waited for the first one. */
+static void
+test_late_frames_are_shown (void)
+{
+  struct player producer, consumer;
+
+  start_late_pair (&producer, &consumer,
+      "fakesink name=out sync=true qos=true max-lateness=500000000");
+  harness_sleep_ms (1000);
+  push_late (&producer, 0, N_LATE);
+  player_wait_count (&consumer, "out", N_LATE);
+  player_end_of_stream (&producer, "feed");
+  player_expect_eos (&consumer);
+  g_assert_cmpuint (player_stat (&consumer, "out", "dropped"), ==, 0);
+  g_assert_cmpuint (player_stat (&consumer, "out", "rendered"), ==, N_LATE);
+  player_stop (&consumer);
+  player_stop (&producer);
+}
+
+int
+main (int argc, char **argv)
+{
+  player_init (&argc, &argv);
+  harness_add ("/gst/clock/base-times", test_base_times);
+  harness_add (
+      "/gst/clock/other-clock-at-producer", test_other_clock_at_producer);
+  harness_add (
+      "/gst/clock/other-clock-at-consumer", test_other_clock_at_consumer);
+  harness_add ("/gst/clock/other-clocks", test_other_clocks);
+  harness_add ("/gst/clock/latency-query", test_latency_query);
+  harness_add (
+      "/gst/clock/late-frames-are-shifted", test_late_frames_are_shifted);
+  harness_add ("/gst/clock/late-frames-are-shown", test_late_frames_are_shown);
+  return g_test_run ();
+}
