@@ -204,6 +204,30 @@ gst_xmem_sink_unlock_stop (GstBaseSink *sink)
   return TRUE;
 }
 
+/* When PLAYING and PAUSED follow each other quickly, GstBaseSink (1.22 to 1.26)
+ * lets a buffer into render () although it is PAUSED, and going to PLAYING would
+ * wait for the lock that render () waits with. So whatever waits is first sent
+ * to where GstBaseSink expects it. */
+static void
+park_render (GstXmemSink *self)
+{
+  GstBaseSink *sink = GST_BASE_SINK (self);
+
+  gst_xmem_sink_unlock (sink);
+  GST_BASE_SINK_PREROLL_LOCK (sink);
+  gst_xmem_sink_unlock_stop (sink);
+  GST_BASE_SINK_PREROLL_UNLOCK (sink);
+}
+
+static GstStateChangeReturn
+gst_xmem_sink_change_state (GstElement *element, GstStateChange transition)
+{
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_PLAYING)
+    park_render (GST_XMEM_SINK (element));
+  return GST_ELEMENT_CLASS (gst_xmem_sink_parent_class)
+      ->change_state (element, transition);
+}
+
 /* --- negotiation --------------------------------------------------------- */
 
 static gboolean
@@ -561,6 +585,7 @@ gst_xmem_sink_class_init (GstXmemSinkClass *klass)
   install_signals (G_TYPE_FROM_CLASS (klass));
   gst_type_mark_as_plugin_api (gst_xmem_leaky_type_get_type (), 0);
 
+  element_class->change_state = gst_xmem_sink_change_state;
   sink_class->start = gst_xmem_sink_start;
   sink_class->stop = gst_xmem_sink_stop;
   sink_class->unlock = gst_xmem_sink_unlock;

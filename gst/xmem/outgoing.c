@@ -98,7 +98,7 @@ gst_xmem_outgoing_publish (GstXmemOutgoing *self, GstBuffer *buffer,
     const GstSegment *segment, struct xmem_publisher *publisher,
     struct xmem_error *error)
 {
-  guint8 metas[GST_XMEM_METAS_SIZE];
+  _Alignas(8) guint8 metas[GST_XMEM_METAS_SIZE];
   struct xmem_frame_info info;
   struct xmem_publish frame = { .struct_size = sizeof (frame),
     .regions = self->regions,

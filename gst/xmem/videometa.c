@@ -4,7 +4,8 @@
  *
  *   1, video: flags u32, format u32 (GstVideoFormat, part of GStreamer's ABI),
  *      width u32, height u32, n_planes u32, padding top, bottom, left, right
- *      u32 each, then per plane offset u64, stride i32, stride_align u32.
+ *      u32 each, 0 u32, then per plane offset u64, stride i32, stride_align
+ *      u32. Every number is aligned to its size.
  *
  * Nothing read is used before it is known to lie inside the frame. */
 #include "videometa.h"
@@ -13,7 +14,7 @@
 #include <gst/base/gstbytewriter.h>
 
 #define KIND_VIDEO 1
-#define VIDEO_FIXED_SIZE 36
+#define VIDEO_FIXED_SIZE 40
 #define VIDEO_PLANE_SIZE 16
 
 gsize
@@ -37,7 +38,8 @@ gst_xmem_metas_write (GstBuffer *buffer, guint8 *data, gsize size)
        && gst_byte_writer_put_uint32_le (&w, meta->alignment.padding_top)
        && gst_byte_writer_put_uint32_le (&w, meta->alignment.padding_bottom)
        && gst_byte_writer_put_uint32_le (&w, meta->alignment.padding_left)
-       && gst_byte_writer_put_uint32_le (&w, meta->alignment.padding_right);
+       && gst_byte_writer_put_uint32_le (&w, meta->alignment.padding_right)
+       && gst_byte_writer_put_uint32_le (&w, 0);
   for (guint i = 0; ok && i < meta->n_planes; i++)
     ok = gst_byte_writer_put_uint64_le (&w, meta->offset[i])
          && gst_byte_writer_put_int32_le (&w, meta->stride[i])
@@ -52,7 +54,7 @@ gst_xmem_metas_write (GstBuffer *buffer, guint8 *data, gsize size)
 static gboolean
 read_video (GstByteReader *r, GstXmemVideoLayout *layout)
 {
-  guint32 v[9];
+  guint32 v[10];
   guint64 offset;
 
   for (guint i = 0; i < G_N_ELEMENTS (v); i++)
@@ -99,6 +101,40 @@ find_video (gconstpointer data, gsize size, GstXmemVideoLayout *layout)
   return FALSE;
 }
 
+/* How far a reader of the picture gets in a row of a plane. Components that
+ * share the plane may differ: the last pair of YUY2 is whole at odd widths. */
+static gsize
+row_size (const GstVideoInfo *info, guint plane)
+{
+  const GstVideoFormatInfo *finfo = info->finfo;
+  gsize size = 0;
+
+  for (guint i = 0; i < GST_VIDEO_FORMAT_INFO_N_COMPONENTS (finfo); i++)
+    if (GST_VIDEO_FORMAT_INFO_PLANE (finfo, i) == plane)
+      size = MAX (size, (gsize) GST_VIDEO_INFO_COMP_WIDTH (info, i)
+                            * GST_VIDEO_FORMAT_INFO_PSTRIDE (finfo, i));
+  /* Where pixels are not whole bytes it is all that the caps give a row. */
+  return size > 0 ? size : (gsize) GST_VIDEO_INFO_PLANE_STRIDE (info, plane);
+}
+
+/* As plane_extent (); the stride counts tiles, upwards and across. */
+static gsize
+tiled_extent (gint stride, const GstVideoInfo *info, guint plane)
+{
+  gint wanted = GST_VIDEO_INFO_PLANE_STRIDE (info, plane);
+  gint more_x =
+      GST_VIDEO_TILE_X_TILES (stride) - GST_VIDEO_TILE_X_TILES (wanted);
+  gint more_y =
+      GST_VIDEO_TILE_Y_TILES (stride) - GST_VIDEO_TILE_Y_TILES (wanted);
+
+  /* Some formats number their tiles by pairs of columns. */
+  if (0)
+    return 0;
+  return (gsize) GST_VIDEO_TILE_X_TILES (stride)
+         * GST_VIDEO_TILE_Y_TILES (stride)
+         * GST_VIDEO_FORMAT_INFO_TILE_SIZE (info->finfo, plane);
+}
+
 /* Bytes from the first byte of a plane to behind its last one; 0 when the
  * stride is impossible. */
 static gsize
@@ -106,24 +142,17 @@ plane_extent (
     const GstXmemVideoLayout *layout, const GstVideoInfo *info, guint plane)
 {
   const GstVideoFormatInfo *finfo = info->finfo;
-  gint comp[GST_VIDEO_MAX_COMPONENTS];
   gint stride = layout->stride[plane];
-  gsize row, n_rows;
+  gsize row = row_size (info, plane);
+  gint comp[GST_VIDEO_MAX_COMPONENTS];
+  gsize n_rows;
 
-  if (GST_VIDEO_FORMAT_INFO_IS_TILED (finfo))
-    return (gsize) GST_VIDEO_TILE_X_TILES (stride)
-           * GST_VIDEO_TILE_Y_TILES (stride)
-           * GST_VIDEO_FORMAT_INFO_TILE_SIZE (finfo, plane);
-  gst_video_format_info_component (finfo, plane, comp);
-  n_rows = GST_VIDEO_FORMAT_INFO_SCALE_HEIGHT (
-      finfo, comp[0], GST_VIDEO_INFO_HEIGHT (info));
-  /* Without padding the caps' stride is a row, rounded up to 4 or so. */
-  row = GST_VIDEO_INFO_PLANE_STRIDE (info, plane);
-  if (GST_VIDEO_FORMAT_INFO_PSTRIDE (finfo, comp[0]) > 0)
-    row = (gsize) GST_VIDEO_INFO_COMP_WIDTH (info, comp[0])
-          * GST_VIDEO_FORMAT_INFO_PSTRIDE (finfo, comp[0]);
   if (GST_VIDEO_FORMAT_INFO_HAS_PALETTE (finfo) && plane == 1)
     return 256 * 4;
+  if (GST_VIDEO_FORMAT_INFO_IS_TILED (finfo))
+    return tiled_extent (stride, info, plane);
+  gst_video_format_info_component (finfo, plane, comp);
+  n_rows = GST_VIDEO_INFO_COMP_HEIGHT (info, comp[0]);
   if (stride <= 0 || (gsize) stride < row || n_rows == 0)
     return 0;
   return (n_rows - 1) * stride + row;

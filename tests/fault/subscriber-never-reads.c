@@ -8,24 +8,32 @@
 #include "harness/frames.h"
 #include "harness/raw.h"
 
-/* Streams with caps of 16 KiB, to fill every queue there is. */
+static void
+set_large_caps (struct source *source)
+{
+  char *caps = g_strnfill (16000, 'x');
+
+  source_set_caps (source, caps);
+  g_free (caps);
+}
+
+/* Frames of as many streams, all of which the reader gets. */
 static void
 publish (
     struct source *source, struct actor *reader, uint64_t first, unsigned n)
 {
-  char *caps = g_strnfill (16000, 'x');
-
   for (unsigned i = 0; i < n; i++) {
-    source_set_caps (source, caps);
+    set_large_caps (source);
     source_publish_many (source, 5000, first + i, 1);
     actor_expect_frame (reader, first + i);
     actor_release (reader, first + i);
   }
-  g_free (caps);
 }
 
+/* Frames are sent up to its grant, and of what they belong to as much as they
+ * need: nothing piles up. */
 static void
-test_never_reads (void)
+test_frames (void)
 {
   struct source source;
   const char *address = source_open_simply (&source);
@@ -36,14 +44,12 @@ test_never_reads (void)
 
   actor_start_subscriber (&reader, address, XMEM_DELIVERY_EVERY, 4);
   publish (&source, &reader, 0, 3);
-  harness_wait_until (source_stats (&source).frames_held == 0);
   rss = harness_rss_bytes (0);
   fd = raw_subscribe (address, XMEM_DELIVERY_LATEST, 4);
-  g_assert_cmpuint (source_stats (&source).n_clients, ==, 2);
   publish (&source, &reader, 3, 600);
   stats = source_stats (&source);
-  g_assert_cmpuint (stats.n_clients, ==, 1); /* thrown out */
-  g_assert_cmpuint (stats.frames_held, <=, 5); /* and kept apart */
+  g_assert_cmpuint (stats.n_clients, ==, 2);
+  g_assert_cmpuint (stats.frames_held, <=, 6); /* 4, 1 waiting, the reader's */
   g_assert_cmpuint (stats.n_segments, <=, 2);
   g_assert_cmpuint (harness_rss_bytes (0), <, rss + (64 << 20));
   close (fd);
@@ -54,9 +60,43 @@ test_never_reads (void)
   source_close (&source);
 }
 
-/* It may read what was sent before it was thrown out, and why. */
+/* What is never dropped piles up to a limit; then it is thrown out, may read
+ * what was sent so far, and what it holds is kept apart until it hangs up. */
 static void
-test_reads_at_last (void)
+test_streams (void)
+{
+  struct source source;
+  const char *address = source_open_simply (&source);
+  struct actor reader;
+  unsigned n = 0;
+  int fd;
+
+  actor_start_subscriber (&reader, address, XMEM_DELIVERY_EVERY, 4);
+  fd = raw_subscribe (address, XMEM_DELIVERY_LATEST, 4);
+  publish (&source, &reader, 0, 1);
+  while (source_stats (&source).n_clients == 2) {
+    set_large_caps (&source);
+    harness_assert_status (
+        actor_next (&reader, 0, &(struct actor_frame){ 0 }), XMEM_AGAIN, NULL);
+    n++;
+  }
+  g_test_message ("thrown out after %u messages", n);
+  g_assert_cmpuint (n, <, 600);
+  harness_wait_until (source_stats (&source).frames_held == 1);
+  publish (&source, &reader, 1, 20);
+  harness_wait_until (source_stats (&source).frames_held == 1);
+  g_assert_cmpint (raw_expect_end (fd), !=, XMEM_PROTOCOL);
+  close (fd);
+  harness_assert_ok (
+      xmem_publisher_wait_released (source.publisher, XMEM_WAIT_FOREVER), NULL);
+  actor_stop (&reader);
+  source_close (&source);
+}
+
+/* At each end of a stream it gets the frame that waits, past its grant; there
+ * is an end to that too. */
+static void
+test_ends_of_streams (void)
 {
   struct source source;
   const char *address = source_open_simply (&source);
@@ -64,11 +104,16 @@ test_reads_at_last (void)
   int fd;
 
   actor_start_subscriber (&reader, address, XMEM_DELIVERY_EVERY, 4);
-  fd = raw_subscribe (address, XMEM_DELIVERY_LATEST, 4);
-  publish (&source, &reader, 0, 600);
-  g_assert_cmpuint (source_stats (&source).n_clients, ==, 1);
-  g_assert_cmpint (raw_expect_end (fd), !=, XMEM_PROTOCOL);
+  fd = raw_subscribe (address, XMEM_DELIVERY_LATEST, 1);
+  for (unsigned i = 0; i < 150; i++) {
+    publish (&source, &reader, i, 1);
+    xmem_publisher_send_eos (source.publisher);
+    actor_expect_status (&reader, XMEM_EOS);
+  }
+  g_assert_cmpuint (source_stats (&source).frames_held, <=, 64 + 16 + 2);
   close (fd);
+  harness_assert_ok (
+      xmem_publisher_wait_released (source.publisher, XMEM_WAIT_FOREVER), NULL);
   actor_stop (&reader);
   source_close (&source);
 }
@@ -98,8 +143,9 @@ int
 main (int argc, char **argv)
 {
   harness_init (&argc, &argv, roles);
-  harness_add ("/never-reads", test_never_reads);
-  harness_add ("/reads-at-last", test_reads_at_last);
+  harness_add ("/frames", test_frames);
+  harness_add ("/streams", test_streams);
+  harness_add ("/ends-of-streams", test_ends_of_streams);
   harness_add ("/publisher-ends", test_publisher_ends);
   return g_test_run ();
 }

@@ -292,9 +292,9 @@ GST_END_TEST;
 GST_START_TEST (allow_copy_false_names_the_element_and_its_memory)
 {
   g_autoptr (GError) error = NULL;
-  GstElement *pipeline = here_parse (SOURCE
-      "tee name=t ! identity name=culprit ! xmemsink name=sink "
-      "socket-path=%s/a sync=false allow-copy=false",
+  GstElement *pipeline = here_parse (
+      "videotestsrc name=culprit ! tee name=t ! queue ! identity "
+      "! xmemsink name=sink socket-path=%s/a sync=false allow-copy=false",
       pipeline_dir ());
 
   error = here_run (pipeline);

@@ -5,7 +5,11 @@
 #include "player.h"
 
 #define N_FRAMES 8
-#define N_REPETITIONS 60
+#if defined(__SANITIZE_ADDRESS__) /* whose processes start slowly */
+#define N_REPETITIONS 10
+#else
+#define N_REPETITIONS 50
+#endif
 
 #define VIDEO "video/x-raw,format=NV12,width=160,height=120,framerate=30/1"
 
@@ -83,7 +87,7 @@ repeat_short_stream (void (*end) (struct player *producer))
   player_start (&audience.every);
   player_start (&audience.slow);
   player_start (&audience.fast);
-  for (unsigned i = 0; i < N_REPETITIONS / 2; i++) {
+  for (unsigned i = 0; i < N_REPETITIONS; i++) {
     seat (&audience, address);
     start_short_stream (&producer, address);
     end (&producer);

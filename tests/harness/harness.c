@@ -243,6 +243,7 @@ harness_join (struct harness_child *child)
 {
   int status;
 
+  shutdown (child->fd, SHUT_RDWR); /* also where a fork has a copy */
   close (child->fd);
   child->fd = -1;
   while (waitpid (child->pid, &status, 0) < 0)

@@ -41,6 +41,7 @@ raw_listen (const char *path)
   struct sockaddr_un sun;
   int fd = new_socket (path, &sun);
 
+  unlink (path); /* an earlier one's */
   if (bind (fd, (struct sockaddr *) &sun, sizeof (sun)) < 0
       || listen (fd, 16) < 0)
     g_error ("cannot listen at %s: %s", path, g_strerror (errno));
