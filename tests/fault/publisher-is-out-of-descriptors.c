@@ -108,12 +108,14 @@ test_turned_away (void)
 static void
 run_poorer (int argc, char **argv)
 {
+  const struct xmem_publisher_params params = { .struct_size = sizeof (params),
+    .address = argv[0] };
   struct source source;
   struct xmem_buffer *buffer;
   struct xmem_frame_info info;
   struct xmem_error error;
 
-  source_open_simply (&source);
+  source_open (&source, &params);
   xmem_frame_info_init (&info);
   buffer = frames_new_buffer (source.pool, 1000, 0);
   limit_to_now ();
