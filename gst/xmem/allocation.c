@@ -12,6 +12,28 @@ raw_video_info (GstCaps *caps, GstVideoInfo *info)
              GST_CAPS_FEATURES_MEMORY_SYSTEM_MEMORY);
 }
 
+gboolean
+gst_xmem_allocation_check (GstElement *element, GstCaps *caps)
+{
+  GstCapsFeatures *features = gst_caps_get_features (caps, 0);
+
+  for (guint i = 0; features && i < gst_caps_features_get_size (features);
+       i++) {
+    const gchar *feature = gst_caps_features_get_nth (features, i);
+
+    if (!g_str_has_prefix (feature, "memory:")
+        || g_str_equal (feature, GST_CAPS_FEATURE_MEMORY_SYSTEM_MEMORY))
+      continue;
+    GST_ELEMENT_ERROR (element, STREAM, FORMAT,
+        ("%s cannot be shared with other processes; download it to system "
+         "memory before.",
+            feature),
+        (NULL));
+    return FALSE;
+  }
+  return TRUE;
+}
+
 static GstBufferPool *
 make_pool (GstXmemAllocator *allocator, GstCaps *caps, guint size)
 {

@@ -13,6 +13,9 @@ G_BEGIN_DECLS
  * allocator for everything, and that GstVideoMeta is understood. */
 void gst_xmem_allocation_propose (GstXmemAllocator *allocator, GstQuery *query);
 
+/* Whether memory of these caps can be shared; posts an error if not. */
+gboolean gst_xmem_allocation_check (GstElement *element, GstCaps *caps);
+
 /* Gives back the slots that do not fit frames of these caps. */
 void gst_xmem_allocation_trim (GstXmemAllocator *allocator, GstCaps *caps);
 

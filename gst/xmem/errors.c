@@ -33,14 +33,16 @@ gst_xmem_post_error (GstElement *element, const gchar *what,
     const gchar *address, const struct xmem_error *error)
 {
   struct mapping mapping = { 0, GST_RESOURCE_ERROR_FAILED, NULL };
+  g_autofree gchar *sentence = NULL;
   gchar *text, *debug;
 
   for (guint i = 0; i < G_N_ELEMENTS (mappings); i++)
     if (mappings[i].status == error->status)
       mapping = mappings[i];
+  /* Some words may be the peer's. */
+  sentence = g_utf8_make_valid (error->message, -1);
   text = g_strdup_printf ("%s (socket-path \"%s\"): %s.%s%s", what, address,
-      error->message, mapping.hint ? " " : "",
-      mapping.hint ? mapping.hint : "");
+      sentence, mapping.hint ? " " : "", mapping.hint ? mapping.hint : "");
   debug = g_strdup_printf (
       "%s, errno %d", xmem_status_string (error->status), error->sys_errno);
   gst_element_message_full (element, GST_MESSAGE_ERROR, GST_RESOURCE_ERROR,

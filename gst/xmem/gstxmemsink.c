@@ -83,6 +83,7 @@ struct _GstXmemSink {
   /* Figures, under the object lock */
   guint64 frames_zero_copy;
   guint64 frames_copied;
+  guint64 frames_skipped;
 };
 
 G_DEFINE_TYPE_WITH_CODE (GstXmemSink, gst_xmem_sink, GST_TYPE_BASE_SINK,
@@ -113,24 +114,47 @@ gst_xmem_leaky_type_get_type (void)
 
 /* --- starting and stopping ----------------------------------------------- */
 
+/* The publisher's thread may be about to call when the sink goes away: it has a
+ * weak reference, and while it calls a strong one. */
+static void
+client_changed (gpointer user_data, guint signal, int fd)
+{
+  g_autoptr (GstXmemSink) self = g_weak_ref_get (user_data);
+
+  if (!self)
+    return;
+  GST_INFO_OBJECT (self, "client %d %s", fd,
+      signal == SIGNAL_CLIENT_CONNECTED ? "connected" : "disconnected");
+  g_signal_emit (self, signals[signal], 0, fd);
+  g_object_notify (G_OBJECT (self), "num-clients");
+}
+
 static void
 client_connected (int fd, gpointer user_data)
 {
-  GstXmemSink *self = user_data;
-
-  GST_INFO_OBJECT (self, "client %d connected", fd);
-  g_signal_emit (self, signals[SIGNAL_CLIENT_CONNECTED], 0, fd);
-  g_object_notify (G_OBJECT (self), "num-clients");
+  client_changed (user_data, SIGNAL_CLIENT_CONNECTED, fd);
 }
 
 static void
 client_disconnected (int fd, gpointer user_data)
 {
-  GstXmemSink *self = user_data;
+  client_changed (user_data, SIGNAL_CLIENT_DISCONNECTED, fd);
+}
 
-  GST_INFO_OBJECT (self, "client %d disconnected", fd);
-  g_signal_emit (self, signals[SIGNAL_CLIENT_DISCONNECTED], 0, fd);
-  g_object_notify (G_OBJECT (self), "num-clients");
+static gpointer
+weak_ref_new (gpointer object)
+{
+  GWeakRef *ref = g_new0 (GWeakRef, 1);
+
+  g_weak_ref_init (ref, object);
+  return ref;
+}
+
+static void
+weak_ref_free (gpointer ref)
+{
+  g_weak_ref_clear (ref);
+  g_free (ref);
 }
 
 static gboolean
@@ -150,8 +174,10 @@ gst_xmem_sink_start (GstBaseSink *sink)
       self->leaky_type == GST_XMEM_LEAKY_UPSTREAM ? XMEM_PUBLISHER_LEAKY : 0;
   params.client_connected = client_connected;
   params.client_disconnected = client_disconnected;
-  params.user_data = self;
+  params.user_data = weak_ref_new (self);
+  params.user_data_free = weak_ref_free;
   if (xmem_publisher_new (&params, &publisher, &error) != 0) {
+    weak_ref_free (params.user_data);
     gst_xmem_post_error (
         GST_ELEMENT (self), "Cannot publish", self->socket_path, &error);
     return FALSE;
@@ -160,10 +186,11 @@ gst_xmem_sink_start (GstBaseSink *sink)
   GST_OBJECT_LOCK (self);
   self->publisher = publisher;
   self->allocator = GST_XMEM_ALLOCATOR (allocator);
-  self->frames_zero_copy = self->frames_copied = 0;
+  self->frames_zero_copy = self->frames_copied = self->frames_skipped = 0;
   GST_OBJECT_UNLOCK (self);
   self->had_clients = FALSE;
   gst_xmem_announcement_reset (&self->announcement);
+  g_object_notify (G_OBJECT (self), "num-clients"); /* some may be there */
   GST_INFO_OBJECT (
       self, "publishing at %s", xmem_publisher_get_address (publisher));
   if (self->min_clients > 1 && !self->wait_for_connection)
@@ -193,14 +220,20 @@ gst_xmem_sink_stop (GstBaseSink *sink)
 static gboolean
 gst_xmem_sink_unlock (GstBaseSink *sink)
 {
-  xmem_publisher_interrupt (GST_XMEM_SINK (sink)->publisher, TRUE);
+  GstXmemSink *self = GST_XMEM_SINK (sink);
+
+  if (self->publisher)
+    xmem_publisher_interrupt (self->publisher, TRUE);
   return TRUE;
 }
 
 static gboolean
 gst_xmem_sink_unlock_stop (GstBaseSink *sink)
 {
-  xmem_publisher_interrupt (GST_XMEM_SINK (sink)->publisher, FALSE);
+  GstXmemSink *self = GST_XMEM_SINK (sink);
+
+  if (self->publisher)
+    xmem_publisher_interrupt (self->publisher, FALSE);
   return TRUE;
 }
 
@@ -236,6 +269,8 @@ gst_xmem_sink_set_caps (GstBaseSink *sink, GstCaps *caps)
   GstXmemSink *self = GST_XMEM_SINK (sink);
 
   GST_INFO_OBJECT (self, "caps %" GST_PTR_FORMAT, caps);
+  if (!gst_xmem_allocation_check (GST_ELEMENT (self), caps))
+    return FALSE;
   gst_xmem_announcement_set_caps (&self->announcement, caps);
   gst_xmem_allocation_trim (self->allocator, caps);
   return TRUE;
@@ -287,6 +322,25 @@ announce (GstXmemSink *self, struct xmem_error *error)
       gst_base_sink_get_latency (GST_BASE_SINK (self)), self->publisher, error);
 }
 
+/* A limit that consumers have used up costs this frame, not the stream. */
+static GstFlowReturn
+give_up (GstXmemSink *self, const struct xmem_error *error)
+{
+  guint64 n;
+
+  if (error->status < 0)
+    return fail (self, "Cannot publish", error);
+  GST_OBJECT_LOCK (self);
+  n = ++self->frames_skipped;
+  GST_OBJECT_UNLOCK (self);
+  if (n == 1)
+    GST_ELEMENT_WARNING (self, RESOURCE, NO_SPACE_LEFT,
+        ("Consumers hold so many frames that this one is not published: %s.",
+            error->message),
+        ("counted from now on as frames-skipped in stats"));
+  return GST_FLOW_OK;
+}
+
 /* Publishes, waiting for consumers that want every frame. Takes outgoing. */
 static GstFlowReturn
 publish (GstXmemSink *self, GstBuffer *buffer, GstXmemOutgoing *outgoing)
@@ -298,15 +352,19 @@ publish (GstXmemSink *self, GstBuffer *buffer, GstXmemOutgoing *outgoing)
   int r;
 
   do {
-    r = gst_xmem_outgoing_publish (
-        outgoing, buffer, segment, self->publisher, &error);
+    r = announce (self, &error);
+    if (r == 0)
+      r = gst_xmem_outgoing_publish (
+          outgoing, buffer, segment, self->publisher, &error);
     if (r == XMEM_INTERRUPTED)
       flow = gst_base_sink_wait_preroll (GST_BASE_SINK (self));
   } while (r == XMEM_INTERRUPTED && flow == GST_FLOW_OK);
-  if (r != 0) {
+  if (r != 0)
     gst_xmem_outgoing_free (outgoing);
-    return r == XMEM_INTERRUPTED ? flow : fail (self, "Cannot publish", &error);
-  }
+  if (r == XMEM_INTERRUPTED)
+    return flow;
+  if (r != 0)
+    return give_up (self, &error);
   GST_OBJECT_LOCK (self);
   *(copied ? &self->frames_copied : &self->frames_zero_copy) += 1;
   GST_OBJECT_UNLOCK (self);
@@ -329,12 +387,10 @@ gst_xmem_sink_render (GstBaseSink *sink, GstBuffer *buffer)
   flow = wait_for_clients (self);
   if (flow != GST_FLOW_OK)
     return flow;
-  if (announce (self, &error) != 0)
-    return fail (self, "Cannot announce the caps", &error);
   if (gst_xmem_outgoing_new (buffer,
           gst_xmem_allocator_get_pool (self->allocator), &outgoing, &error)
       != 0)
-    return fail (self, "Cannot share a buffer", &error);
+    return give_up (self, &error);
   GST_TRACE_OBJECT (
       self, "%s %" GST_PTR_FORMAT, foreign ? "copied" : "zero-copy", buffer);
   return publish (self, buffer, outgoing);
@@ -372,7 +428,8 @@ make_stats (GstXmemSink *self)
   }
   gst_structure_set (stats, "frames-zero-copy", G_TYPE_UINT64,
       self->frames_zero_copy, "frames-copied", G_TYPE_UINT64,
-      self->frames_copied, "frames-published", G_TYPE_UINT64,
+      self->frames_copied, "frames-skipped", G_TYPE_UINT64,
+      self->frames_skipped, "frames-published", G_TYPE_UINT64,
       publisher.frames_published, "frames-delivered", G_TYPE_UINT64,
       publisher.frames_delivered, "frames-dropped", G_TYPE_UINT64,
       publisher.frames_dropped, "frames-held", G_TYPE_UINT,

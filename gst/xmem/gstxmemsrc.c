@@ -30,6 +30,7 @@ GST_DEBUG_CATEGORY_STATIC (gst_xmem_src_debug);
 #define DEFAULT_SOCKET_PATH XMEM_DEFAULT_ADDRESS
 #define DEFAULT_MAX_BUFFERS 4
 #define DEFAULT_CONNECTION_TIMEOUT 5 /* s */
+#define MAX_CAPS_DEPTH 32
 
 /* Where running time 0 lies in our segment when times come before it, as
  * GstVideoEncoder does. */
@@ -64,6 +65,9 @@ struct _GstXmemSrc {
   GstCaps *caps; /* of the stream, NULL without */
   GstXmemIncomingFormat format;
   GstXmemTimeline timeline;
+
+  GstClockTime resumed; /* CLOCK_MONOTONIC when PLAYING began, until a frame
+                           came; under the object lock */
 
   /* Figures, under the object lock */
   guint64 frames_repacked;
@@ -143,15 +147,35 @@ gst_xmem_src_stop (GstBaseSrc *src)
 static gboolean
 gst_xmem_src_unlock (GstBaseSrc *src)
 {
-  xmem_subscriber_interrupt (GST_XMEM_SRC (src)->subscriber, TRUE);
+  GstXmemSrc *self = GST_XMEM_SRC (src);
+
+  if (self->subscriber)
+    xmem_subscriber_interrupt (self->subscriber, TRUE);
   return TRUE;
 }
 
 static gboolean
 gst_xmem_src_unlock_stop (GstBaseSrc *src)
 {
-  xmem_subscriber_interrupt (GST_XMEM_SRC (src)->subscriber, FALSE);
+  GstXmemSrc *self = GST_XMEM_SRC (src);
+
+  if (self->subscriber)
+    xmem_subscriber_interrupt (self->subscriber, FALSE);
   return TRUE;
+}
+
+static GstStateChangeReturn
+gst_xmem_src_change_state (GstElement *element, GstStateChange transition)
+{
+  GstXmemSrc *self = GST_XMEM_SRC (element);
+
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_PLAYING) {
+    GST_OBJECT_LOCK (self);
+    self->resumed = gst_util_get_timestamp ();
+    GST_OBJECT_UNLOCK (self);
+  }
+  return GST_ELEMENT_CLASS (gst_xmem_src_parent_class)
+      ->change_state (element, transition);
 }
 
 /* --- negotiation --------------------------------------------------------- */
@@ -180,11 +204,23 @@ gst_xmem_src_decide_allocation (GstBaseSrc *src, GstQuery *query)
   return TRUE;
 }
 
+/* GstCaps' parser recurses; a peer's text must not exhaust the stack. */
+static GstCaps *
+parse_caps (const gchar *text)
+{
+  gint depth = 0, deepest = 0;
+
+  for (const gchar *c = text; *c; c++) {
+    depth += (strchr ("{[<(", *c) != NULL) - (strchr (">)]}", *c) != NULL);
+    deepest = MAX (deepest, depth);
+  }
+  return deepest > MAX_CAPS_DEPTH ? NULL : gst_caps_from_string (text);
+}
+
 static GstFlowReturn
 set_stream (GstXmemSrc *self, const struct xmem_stream_info *stream)
 {
-  g_autoptr (GstCaps) caps =
-      stream->caps ? gst_caps_from_string (stream->caps) : NULL;
+  g_autoptr (GstCaps) caps = stream->caps ? parse_caps (stream->caps) : NULL;
 
   if (stream->caps && (!caps || !gst_caps_is_fixed (caps))) {
     GST_ELEMENT_ERROR (self, STREAM, FORMAT,
@@ -331,6 +367,24 @@ set_times (GstXmemSrc *self, struct xmem_frame *frame, GstBuffer *buffer)
                                    & ~GST_BUFFER_FLAG_TAG_MEMORY);
 }
 
+/* Whether a live source should skip a frame that waited while it was PAUSED.
+ * Where every frame is wanted, this and those after it are late instead. */
+static gboolean
+is_outdated (GstXmemSrc *self, struct xmem_frame *frame)
+{
+  gboolean waited;
+
+  GST_OBJECT_LOCK (self);
+  waited = xmem_frame_get_published_ns (frame) < self->resumed;
+  if (!waited || self->delivery == XMEM_DELIVERY_EVERY)
+    self->resumed = 0;
+  GST_OBJECT_UNLOCK (self);
+  if (!waited || !self->timeline.live || !self->timeline.started)
+    return FALSE;
+  self->timeline.late = self->delivery == XMEM_DELIVERY_EVERY;
+  return !self->timeline.late;
+}
+
 /* Frames may be missing before this one: decoders must know. */
 static void
 mark_gap (GstXmemSrc *self, struct xmem_frame *frame, GstBuffer *buffer)
@@ -371,8 +425,10 @@ gst_xmem_src_create (GstPushSrc *src, GstBuffer **buffer)
   GstFlowReturn flow;
 
   flow = ensure_connected (self);
-  if (flow == GST_FLOW_OK)
-    flow = next_frame (self, &frame);
+  while (flow == GST_FLOW_OK
+         && (flow = next_frame (self, &frame)) == GST_FLOW_OK
+         && is_outdated (self, frame))
+    xmem_frame_unref (frame);
   if (flow != GST_FLOW_OK)
     return flow;
   if (xmem_frame_get_epoch (frame) != self->epoch) {
@@ -539,6 +595,7 @@ gst_xmem_src_class_init (GstXmemSrcClass *klass)
   install_properties (object_class);
   gst_type_mark_as_plugin_api (gst_xmem_delivery_get_type (), 0);
 
+  element_class->change_state = gst_xmem_src_change_state;
   src_class->start = gst_xmem_src_start;
   src_class->stop = gst_xmem_src_stop;
   src_class->unlock = gst_xmem_src_unlock;

@@ -128,7 +128,7 @@ tiled_extent (gint stride, const GstVideoInfo *info, guint plane)
       GST_VIDEO_TILE_Y_TILES (stride) - GST_VIDEO_TILE_Y_TILES (wanted);
 
   /* Some formats number their tiles by pairs of columns. */
-  if (0)
+  if (more_x < 0 || more_y < 0 || more_x % 2 != 0)
     return 0;
   return (gsize) GST_VIDEO_TILE_X_TILES (stride)
          * GST_VIDEO_TILE_Y_TILES (stride)
@@ -153,6 +153,10 @@ plane_extent (
     return tiled_extent (stride, info, plane);
   gst_video_format_info_component (finfo, plane, comp);
   n_rows = GST_VIDEO_INFO_COMP_HEIGHT (info, comp[0]);
+  /* Each field has its own rows of chroma. */
+  if (GST_VIDEO_INFO_IS_INTERLACED (info)
+      && GST_VIDEO_FORMAT_INFO_H_SUB (finfo, comp[0]) > 0)
+    n_rows = GST_ROUND_UP_2 (n_rows);
   if (stride <= 0 || (gsize) stride < row || n_rows == 0)
     return 0;
   return (n_rows - 1) * stride + row;

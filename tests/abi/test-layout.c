@@ -79,7 +79,7 @@ test_pool_structures (void)
 static void
 test_publisher_structures (void)
 {
-  SIZE (struct xmem_publisher_params, 56);
+  SIZE (struct xmem_publisher_params, 64);
   OFFSET (struct xmem_publisher_params, address, 8);
   OFFSET (struct xmem_publisher_params, flags, 16);
   OFFSET (struct xmem_publisher_params, mode, 20);
@@ -88,6 +88,7 @@ test_publisher_structures (void)
   OFFSET (struct xmem_publisher_params, client_connected, 32);
   OFFSET (struct xmem_publisher_params, client_disconnected, 40);
   OFFSET (struct xmem_publisher_params, user_data, 48);
+  OFFSET (struct xmem_publisher_params, user_data_free, 56);
   SIZE (struct xmem_publish, 48);
   OFFSET (struct xmem_publish, regions, 8);
   OFFSET (struct xmem_publish, n_regions, 16);

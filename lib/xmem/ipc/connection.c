@@ -18,6 +18,9 @@
 /* A peer that lets this many messages pile up beyond its socket's buffer does
  * not read. */
 #define MAX_QUEUED 256
+/* Messages skipped in one go: whoever floods us with them has no more than its
+ * turn. */
+#define MAX_SKIPPED 16
 
 struct xmem_queued {
   struct xmem_queued *next;
@@ -90,9 +93,10 @@ send_now (int fd, const struct xmem_packet *packet)
   while (n < 0 && errno == EINTR);
   if (n >= 0)
     return 0;
-  /* ETOOMANYREFS: too many fds of ours are under way; they are read soon. */
-  if (errno == EAGAIN || errno == ENOBUFS || errno == ETOOMANYREFS)
+  if (errno == EAGAIN || errno == ENOBUFS)
     return XMEM_AGAIN;
+  if (errno == ETOOMANYREFS) /* fds that were sent and never read */
+    return XMEM_FULL;
   return XMEM_GONE;
 }
 
@@ -249,12 +253,11 @@ int
 xmem_connection_receive (struct xmem_connection *connection,
     struct xmem_received *received, struct xmem_error *error)
 {
-  int r;
+  int r = XMEM_STALE;
 
-  do
+  for (unsigned i = 0; i < MAX_SKIPPED && r == XMEM_STALE; i++)
     r = receive_one (connection, received, error);
-  while (r == XMEM_STALE);
-  return r;
+  return r == XMEM_STALE ? XMEM_AGAIN : r;
 }
 
 /* --- opening and closing ------------------------------------------------- */

@@ -53,7 +53,7 @@ int xmem_connection_send (
     struct xmem_connection *connection, struct xmem_packet *packet);
 
 /* Sends what is queued. Returns 0; XMEM_AGAIN while something is left;
- * XMEM_GONE. */
+ * XMEM_GONE; XMEM_FULL as above. */
 int xmem_connection_flush (struct xmem_connection *connection);
 
 /* A received message; `message` points into `bytes`. */
@@ -63,8 +63,10 @@ struct xmem_received {
   uint8_t bytes[XMEM_WIRE_MAX_MESSAGE];
 };
 
-/* The next message. Returns 0; XMEM_AGAIN; XMEM_GONE when all is read and the
- * peer has hung up; XMEM_PROTOCOL; XMEM_SYSTEM. On 0, take received->fd. */
+/* The next message. Returns 0; XMEM_AGAIN, also between messages that are
+ * skipped because only a later version knows them (the socket stays readable);
+ * XMEM_GONE when all is read and the peer has hung up; XMEM_PROTOCOL;
+ * XMEM_SYSTEM. On 0, take received->fd. */
 int xmem_connection_receive (struct xmem_connection *connection,
     struct xmem_received *received, struct xmem_error *error);
 

@@ -17,8 +17,11 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83
+#endif
 #define BACKLOG 128
-#define LOCK_TIMEOUT_NS INT64_C (2000000000)
+#define LOCK_TIMEOUT_NS INT64_C (200000000)
 
 static int
 new_socket (void)
@@ -40,7 +43,9 @@ split_path (const char *path, char *folder, size_t size)
 }
 
 /* Opens and locks the folder of a path; the lock goes with the fd. Whoever
- * holds it does so for microseconds, unless it was stopped. */
+ * holds it does so for microseconds, unless it was stopped, or means harm: then
+ * we go on without, and only processes that start at the same instant may not
+ * notice each other. */
 static int
 lock_folder (const char *path, int *fd_out, struct xmem_error *error)
 {
@@ -54,12 +59,9 @@ lock_folder (const char *path, int *fd_out, struct xmem_error *error)
   if (fd < 0)
     return xmem_error_set (
         error, XMEM_SYSTEM, errno, "cannot open the folder %s", folder);
-  while (flock (fd, LOCK_EX | LOCK_NB) < 0) {
-    if (errno != EWOULDBLOCK || xmem_clock_now () >= deadline)
-      return xmem_error_set (error, XMEM_IN_USE, errno,
-          "another process keeps the folder %s locked", folder);
+  while (flock (fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK
+         && xmem_clock_now () < deadline)
     nanosleep (&pause, NULL);
-  }
   *fd_out = xmem_steal_fd (&fd);
   return 0;
 }
@@ -164,6 +166,17 @@ open_path (struct xmem_listener *l, mode_t mode, struct xmem_error *error)
   return 0;
 }
 
+/* Nobody has to send us descriptors, and closing one that was sent can take as
+ * long as its sender likes (a socket that lingers, a file on FUSE). Accepted
+ * sockets inherit this; Linux before 6.16 does not know it. */
+static void
+refuse_fds (int fd)
+{
+  const int no = 0;
+
+  (void) setsockopt (fd, SOL_SOCKET, SO_PASSRIGHTS, &no, sizeof (no));
+}
+
 static void
 close_fds (struct xmem_listener *listener)
 {
@@ -182,6 +195,7 @@ xmem_listener_open (struct xmem_listener *listener,
   listener->address = *address;
   listener->fd = new_socket ();
   listener->spare_fd = new_socket ();
+  refuse_fds (listener->fd);
   if (listener->fd < 0 || listener->spare_fd < 0) {
     r = xmem_error_set (error, XMEM_SYSTEM, errno, "cannot make a socket");
     close_fds (listener);

@@ -35,6 +35,15 @@ update_wants_write (struct xmem_publisher *pub, struct pub_client *client)
   watch (pub, client, EPOLLIN | (wants ? EPOLLOUT : 0));
 }
 
+/* Its hang-up will be read soon; in case it lives it gets to know. */
+static void
+mark_broken (struct xmem_publisher *pub, struct pub_client *client)
+{
+  client->broken = true;
+  shutdown (client->connection.fd, SHUT_WR);
+  pthread_cond_broadcast (&pub->changed);
+}
+
 void
 pub_client_send (struct xmem_publisher *pub, struct pub_client *client,
     struct xmem_packet *packet)
@@ -47,8 +56,7 @@ pub_client_send (struct xmem_publisher *pub, struct pub_client *client,
   if (r == XMEM_FULL || r == XMEM_NO_MEMORY) {
     pub_client_evict (pub, client, r, "too many messages were not read");
   } else if (r != 0) {
-    client->broken = true;
-    shutdown (client->connection.fd, SHUT_WR); /* in case it lives */
+    mark_broken (pub, client);
   }
   update_wants_write (pub, client);
 }
@@ -67,9 +75,12 @@ send_message (struct xmem_publisher *pub, struct pub_client *client,
 void
 pub_client_flush (struct xmem_publisher *pub, struct pub_client *client)
 {
-  if (!client->broken
-      && xmem_connection_flush (&client->connection) == XMEM_GONE)
-    client->broken = true;
+  int r = client->broken ? 0 : xmem_connection_flush (&client->connection);
+
+  if (r == XMEM_FULL)
+    pub_client_evict (pub, client, r, "too many messages were not read");
+  else if (r == XMEM_GONE)
+    mark_broken (pub, client);
   update_wants_write (pub, client);
 }
 
@@ -367,5 +378,9 @@ pub_client_gone (struct xmem_publisher *pub, struct pub_client *client)
   pub_client_leave (pub, client, PUB_CLIENT_GONE);
   while (client->n_held > 0)
     pub_frame_unref (pub, client->held[--client->n_held]);
+  /* Closing is not enough: while a forked child has the socket too, epoll goes
+   * on reporting it, with a client that is no more. */
+  if (client->connection.fd >= 0)
+    epoll_ctl (pub->epoll_fd, EPOLL_CTL_DEL, client->connection.fd, NULL);
   xmem_connection_close (&client->connection);
 }

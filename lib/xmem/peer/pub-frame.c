@@ -234,6 +234,7 @@ pub_frame_new (struct xmem_publisher *pub, const struct xmem_publish *publish,
   frame->done_data = publish->done_data;
   pub->next_sequence++;
   pub->stats.frames_held++;
+  pub->n_frames++;
   *frame_out = frame;
   return 0;
 }
@@ -246,8 +247,6 @@ pub_frame_unref (struct xmem_publisher *pub, struct pub_frame *frame)
   pub->stats.frames_held--;
   frame->next_done = pub->done_frames;
   pub->done_frames = frame;
-  if (pub->stats.frames_held == 0)
-    pthread_cond_broadcast (&pub->changed);
 }
 
 void
@@ -267,7 +266,10 @@ pub_run_done (struct xmem_publisher *pub)
   for (; frames; frames = next) {
     next = frames->next_done;
     frame_free (pub, frames);
+    pub->n_frames--;
   }
+  if (pub->n_frames == 0)
+    pthread_cond_broadcast (&pub->changed);
   pub_retire_segments (pub, false);
   pthread_mutex_unlock (&pub->lock);
 }

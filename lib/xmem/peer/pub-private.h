@@ -77,9 +77,6 @@ struct pub_client {
 struct xmem_publisher {
   pthread_mutex_t lock;
   pthread_cond_t changed; /* credit, clients, interruption */
-  /* Held around callbacks, so that none runs after xmem_publisher_free ();
-   * recursive, since that may be called from one. Taken before `lock`. */
-  pthread_mutex_t callback_lock;
   struct xmem_publisher_params params;
   struct xmem_listener listener;
   int epoll_fd;
@@ -90,6 +87,7 @@ struct xmem_publisher {
 
   struct pub_client *clients;
   unsigned n_connections;
+  unsigned max_connections;
   uint64_t next_sequence;
   uint32_t next_epoch;
   uint32_t next_segment_id;
@@ -97,6 +95,7 @@ struct xmem_publisher {
   struct pub_segment segments[XMEM_PUB_MAX_SEGMENTS];
   unsigned segments_end; /* places from here on were never used */
   struct pub_frame *done_frames; /* to be told so when the lock is open */
+  unsigned n_frames; /* all there are, those included */
   struct xmem_publisher_stats stats;
 };
 

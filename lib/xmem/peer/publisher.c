@@ -9,14 +9,14 @@
  *
  * Threads: every public function may be called from any thread. Clients are
  * removed from the list by the I/O thread only.
- * Locks: callback_lock before lock; neither is held while a done function
- * runs, only callback_lock while a client callback does. */
+ * Locks: none is held while a done function or a client callback runs. */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 
 #include "base/clock.h"
 #include "peer/pub-private.h"
@@ -26,27 +26,38 @@
 /* Connections beyond the clients served: those that have yet to say HELLO,
  * those that keep frames after leaving. */
 #define MAX_CONNECTIONS 1024
-/* Of these, connections that have yet to say HELLO. */
-#define MAX_NEW 64
+/* Of these, connections that are idle. */
+#define MAX_IDLE 64
 #define MAX_EVENTS 16
+/* Connections taken before anybody else who waits for the lock. */
+#define MAX_ACCEPTS 16
 /* Messages read from one client before the others get their turn. */
 #define MAX_MESSAGES 64
 
 /* --- connections --------------------------------------------------------- */
 
-/* Whoever connects and says nothing gives way to those who come later. */
+/* Has nothing and gets nothing: has yet to say HELLO, or was told to go. */
+static bool
+is_idle (const struct pub_client *client)
+{
+  return client->state == PUB_CLIENT_NEW
+         || (client->state == PUB_CLIENT_EVICTED && client->n_held == 0);
+}
+
+/* Whoever connects and says nothing, or does not hang up when it should, gives
+ * way to those who come later. */
 static void
-limit_new (struct xmem_publisher *pub)
+limit_idle (struct xmem_publisher *pub)
 {
   struct pub_client *oldest = NULL;
   unsigned n = 0;
 
   for (struct pub_client *c = pub->clients; c; c = c->next)
-    if (c->state == PUB_CLIENT_NEW) {
+    if (is_idle (c)) {
       oldest = c;
       n++;
     }
-  if (n > MAX_NEW)
+  if (n > MAX_IDLE)
     pub_client_gone (pub, oldest);
 }
 
@@ -59,7 +70,7 @@ add_client (struct xmem_publisher *pub, int take_fd)
   uid_t uid = (uid_t) -1;
   pid_t pid;
 
-  if (pub->n_connections >= MAX_CONNECTIONS)
+  if (pub->n_connections >= pub->max_connections)
     return;
   client = calloc (1, sizeof (*client));
   if (!client)
@@ -78,7 +89,7 @@ add_client (struct xmem_publisher *pub, int take_fd)
   client->next = pub->clients;
   pub->clients = client;
   pub->n_connections++;
-  limit_new (pub);
+  limit_idle (pub);
 }
 
 static void
@@ -86,9 +97,12 @@ accept_clients (struct xmem_publisher *pub)
 {
   int fd;
 
-  while (pub->listener.fd >= 0
-         && (fd = xmem_listener_accept (&pub->listener)) >= 0)
+  for (unsigned i = 0; i < MAX_ACCEPTS && pub->listener.fd >= 0; i++) {
+    fd = xmem_listener_accept (&pub->listener);
+    if (fd < 0)
+      return;
     add_client (pub, fd);
+  }
 }
 
 static void
@@ -176,39 +190,41 @@ forget_client (struct xmem_publisher *pub, struct pub_client *client)
 /* Finds a client of whom the application does not know the state, corrects
  * that, and forgets clients that are gone. False when there is none left. */
 static bool
-next_change (struct xmem_publisher *pub, int *fd_out, bool *connected_out)
+next_change (struct xmem_publisher *pub, bool may_forget, int *fd_out,
+    bool *connected_out)
 {
   struct pub_client *client, *next;
   xmem_scoped_lock (&pub->lock);
 
   for (client = pub->clients; client; client = next) {
     bool connected = client->state == PUB_CLIENT_ACTIVE;
-    bool changed = connected != client->announced;
+    bool changed = connected != client->announced && !pub->closing;
 
     next = client->next;
     client->announced = connected;
     *fd_out = client->fd_number;
     *connected_out = connected;
-    forget_client (pub, client);
+    if (may_forget)
+      forget_client (pub, client);
     if (changed)
       return true;
   }
   return false;
 }
 
+/* Only who handles events may forget clients: an event may still name one. */
 static void
-run_callbacks (struct xmem_publisher *pub)
+run_callbacks (struct xmem_publisher *pub, bool may_forget)
 {
   int fd;
   bool connected;
-  xmem_scoped_lock (&pub->callback_lock);
 
-  while (next_change (pub, &fd, &connected)) {
+  while (next_change (pub, may_forget, &fd, &connected)) {
     void (*callback) (int, void *) = connected
                                          ? pub->params.client_connected
                                          : pub->params.client_disconnected;
 
-    if (callback && !pub->closing)
+    if (callback)
       callback (fd, pub->params.user_data);
   }
 }
@@ -241,7 +257,7 @@ xmem_publisher_dispatch (struct xmem_publisher *pub, int64_t timeout_ns)
     handle_event (pub, &events[i]);
   pthread_mutex_unlock (&pub->lock);
   pub_run_done (pub);
-  run_callbacks (pub);
+  run_callbacks (pub, true);
   return n > 0 ? 0 : XMEM_AGAIN;
 }
 
@@ -256,8 +272,9 @@ destroy (struct xmem_publisher *pub)
     close (pub->wake_fd);
   if (pub->epoll_fd >= 0)
     close (pub->epoll_fd);
+  if (pub->params.user_data_free)
+    pub->params.user_data_free (pub->params.user_data);
   pthread_cond_destroy (&pub->changed);
-  pthread_mutex_destroy (&pub->callback_lock);
   pthread_mutex_destroy (&pub->lock);
   free ((char *) (uintptr_t) pub->params.address);
   free (pub);
@@ -276,11 +293,9 @@ io_thread (void *data)
 {
   struct xmem_publisher *pub = data;
 
+  pthread_setname_np (pthread_self (), "xmem-io");
   while (!is_over (pub))
     xmem_publisher_dispatch (pub, XMEM_WAIT_FOREVER);
-  /* xmem_publisher_free () set `closing` under this lock; let it leave. */
-  pthread_mutex_lock (&pub->callback_lock);
-  pthread_mutex_unlock (&pub->callback_lock);
   destroy (pub);
   return NULL;
 }
@@ -300,8 +315,6 @@ start_thread (struct xmem_publisher *pub)
   r = pthread_create (&thread, &attributes, io_thread, pub);
   pthread_sigmask (SIG_SETMASK, &before, NULL);
   pthread_attr_destroy (&attributes);
-  if (r == 0)
-    pthread_setname_np (thread, "xmem-io");
   return r;
 }
 
@@ -318,13 +331,8 @@ pub_wake (struct xmem_publisher *pub)
 static void
 init_locks (struct xmem_publisher *pub)
 {
-  pthread_mutexattr_t recursive;
   pthread_condattr_t monotonic;
 
-  pthread_mutexattr_init (&recursive);
-  pthread_mutexattr_settype (&recursive, PTHREAD_MUTEX_RECURSIVE);
-  pthread_mutex_init (&pub->callback_lock, &recursive);
-  pthread_mutexattr_destroy (&recursive);
   pthread_mutex_init (&pub->lock, NULL);
   pthread_condattr_init (&monotonic);
   pthread_condattr_setclock (&monotonic, CLOCK_MONOTONIC);
@@ -357,6 +365,18 @@ init_io (struct xmem_publisher *pub, struct xmem_error *error)
   return 0;
 }
 
+/* Leaves half of the process's descriptors to others. */
+static unsigned
+max_connections (void)
+{
+  struct rlimit limit;
+
+  if (getrlimit (RLIMIT_NOFILE, &limit) < 0
+      || limit.rlim_cur / 2 > MAX_CONNECTIONS)
+    return MAX_CONNECTIONS;
+  return (unsigned) limit.rlim_cur / 2;
+}
+
 static int
 set_params (struct xmem_publisher *pub,
     const struct xmem_publisher_params *params, struct xmem_error *error)
@@ -367,6 +387,7 @@ set_params (struct xmem_publisher *pub,
         "max_buffers may be at most %d, mode at most 0777, and struct_size "
         "must be set",
         XMEM_MAX_GRANT);
+  pub->max_connections = max_connections ();
   pub->params = *params;
   pub->params.address =
       strdup (params->address ? params->address : XMEM_DEFAULT_ADDRESS);
@@ -393,27 +414,29 @@ xmem_publisher_new (const struct xmem_publisher_params *params,
   r = set_params (pub, params, error);
   if (r == 0)
     r = init_io (pub, error);
+  if (r == 0)
+    *publisher_out = pub; /* before a callback can run */
   if (r == 0 && !(params->flags & XMEM_PUBLISHER_NO_THREAD)) {
     r = start_thread (pub);
     if (r != 0)
       r = xmem_error_set (error, XMEM_SYSTEM, r, "cannot start a thread");
   }
   if (r != 0) {
+    *publisher_out = NULL;
+    pub->params.user_data_free = NULL; /* stays the caller's */
     destroy (pub);
-    return r;
   }
-  *publisher_out = pub;
-  return 0;
+  return r;
 }
 
-/* Ends what every client gets; drops those that never said HELLO. */
+/* Ends what every client gets; drops those that get nothing. */
 static void
 say_bye (struct xmem_publisher *pub)
 {
   struct xmem_wire_message bye = { .type = XMEM_WIRE_BYE };
 
   for (struct pub_client *c = pub->clients; c; c = c->next) {
-    if (c->state == PUB_CLIENT_NEW) {
+    if (is_idle (c)) {
       pub_client_gone (pub, c);
     } else if (c->state == PUB_CLIENT_ACTIVE) {
       pub_client_finish (pub, c, &bye);
@@ -430,20 +453,21 @@ xmem_publisher_free (struct xmem_publisher *pub)
 
   if (!pub)
     return;
-  pthread_mutex_lock (&pub->callback_lock);
+  threadless = pub->params.flags & XMEM_PUBLISHER_NO_THREAD;
   pthread_mutex_lock (&pub->lock);
+  /* As in pub_client_gone (). */
+  epoll_ctl (pub->epoll_fd, EPOLL_CTL_DEL, pub->listener.fd, NULL);
   xmem_listener_close (&pub->listener);
   say_bye (pub);
+  pthread_mutex_unlock (&pub->lock);
+  run_callbacks (pub, threadless);
+  pthread_mutex_lock (&pub->lock);
   pub->closing = true;
   pub->interrupted = true;
   pthread_cond_broadcast (&pub->changed);
-  threadless = pub->params.flags & XMEM_PUBLISHER_NO_THREAD;
   pub_wake (pub);
-  pthread_mutex_unlock (&pub->lock);
-  if (threadless)
-    run_callbacks (pub); /* forgets clients that are gone; calls nothing */
-  over = is_over (pub);
-  pthread_mutex_unlock (&pub->callback_lock);
+  over = !pub->clients;
+  pthread_mutex_unlock (&pub->lock); /* from here on it may be gone */
   if (threadless && over)
     destroy (pub);
   else if (threadless)
@@ -633,7 +657,7 @@ xmem_publisher_wait_released (struct xmem_publisher *pub, int64_t timeout_ns)
   int r = 0;
   xmem_scoped_lock (&pub->lock);
 
-  while (r == 0 && pub->stats.frames_held > 0)
+  while (r == 0 && pub->n_frames > 0)
     r = wait_changed (pub, deadline);
   return r;
 }

@@ -14,7 +14,7 @@
 #include "ipc/connection.h"
 #include "pool/pool.h"
 
-#define SUB_MAX_SEGMENTS 1024
+#define SUB_MAX_SEGMENTS 256
 
 struct sub_stream {
   atomic_uint refs;

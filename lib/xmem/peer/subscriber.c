@@ -17,6 +17,8 @@
 #include "peer/sub-private.h"
 
 #define DEFAULT_BUFFERS 4
+/* Messages that are no frames, read in one go even past the timeout. */
+#define MAX_OTHERS 64
 /* Between two looks whether a publisher is there by now. */
 #define RETRY_NS INT64_C (20000000)
 /* What a publisher that took the connection gets at least for its answer. */
@@ -333,18 +335,20 @@ next_frame (struct xmem_subscriber *sub, int64_t deadline,
 {
   int r;
 
-  for (;;) {
+  for (unsigned i = 0;; i++) {
     r = xmem_connection_receive (&sub->link->connection, &sub->received, error);
-    if (r == XMEM_AGAIN) {
-      r = wait_link (sub, deadline);
-      if (r != 0)
-        return xmem_error_set (error, r, 0, "no frame in time");
-      continue;
-    }
     if (r == 0)
       r = handle_message (sub, frame_out, error);
     if (r != XMEM_AGAIN)
       return r;
+    /* Also after a message that is no frame, so that a publisher which sends
+     * nothing else can be interrupted, and timed out when it has had its
+     * chance. */
+    r = i > MAX_OTHERS && xmem_clock_now () > deadline
+            ? XMEM_AGAIN
+            : wait_link (sub, deadline);
+    if (r != 0)
+      return xmem_error_set (error, r, 0, "no frame in time");
   }
 }
 

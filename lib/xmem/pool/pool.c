@@ -366,6 +366,24 @@ xmem_pool_preallocate (struct xmem_pool *pool, uint64_t size_bytes, uint32_t n,
   return r;
 }
 
+/* Past the limit one idle segment of a size is kept, so that it is not made
+ * anew for every buffer; further ones go. */
+static bool
+is_excess (const struct xmem_pool *pool, const struct pool_segment *idle)
+{
+  if (pool->bytes <= pool->max_bytes)
+    return false;
+  for (unsigned i = 0; i < MAX_SEGMENTS; i++) {
+    const struct pool_segment *other = &pool->segments[i];
+
+    if (other != idle && other->segment && !other->closing
+        && other->n_free == other->n_slots
+        && other->slot_size == idle->slot_size)
+      return true;
+  }
+  return false;
+}
+
 static void
 give_slot (struct xmem_pool *pool, struct xmem_buffer *buffer)
 {
@@ -379,7 +397,8 @@ give_slot (struct xmem_pool *pool, struct xmem_buffer *buffer)
       &slot->state, state & ~XMEM_SLOT_HOLDERS, memory_order_relaxed);
   push_free (pool, &entry->free, buffer->index);
   entry->n_free++;
-  if (entry->closing && entry->n_free == entry->n_slots)
+  if (entry->n_free == entry->n_slots
+      && (entry->closing || is_excess (pool, entry)))
     drop_segment (pool, entry);
   atomic_fetch_add (&pool->n_released, 1);
   wake = pool->n_waiting > 0;

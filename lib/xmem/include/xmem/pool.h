@@ -55,7 +55,8 @@ XMEM_API void xmem_pool_unref (struct xmem_pool *pool);
 
 enum xmem_acquire_flags {
   /* Grow past max_bytes rather than wait. For memory whose number is bounded
-   * elsewhere, such as copies that wait for a bounded set of readers. */
+   * elsewhere, such as copies that wait for a bounded set of readers. What
+   * exceeds the limit is given back as it comes free, but for one segment. */
   XMEM_ACQUIRE_OVER_LIMIT = 1 << 0,
 };
 

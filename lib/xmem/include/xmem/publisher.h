@@ -48,13 +48,22 @@ struct xmem_publisher_params {
   uint32_t max_buffers; /* most frames one client may hold; 0: 4; at most
                            XMEM_MAX_GRANT */
 
-  /* Called from the I/O thread (or from dispatch), never after
-   * xmem_publisher_free () has returned. From there every function may be
-   * called, except xmem_publisher_free () with XMEM_PUBLISHER_NO_THREAD.
+  /* Called from the I/O thread (or from dispatch), no lock held, possibly
+   * before xmem_publisher_new () has returned: *publisher_out is set by then.
+   * xmem_publisher_free () calls the second for everybody who is connected;
+   * none begins after it has returned, but one may still be running. From there
+   * every function may be called, except xmem_publisher_free () with
+   * XMEM_PUBLISHER_NO_THREAD; a wait there is in vain, since it is this thread
+   * that hears of releases.
    * @client_fd is the number of the client's socket, to tell clients apart. */
   void (*client_connected) (int client_fd, void *user_data);
   void (*client_disconnected) (int client_fd, void *user_data);
   void *user_data;
+  void (*user_data_free) (void *user_data); /* called once, when no callback
+                                               will be called or runs any more,
+                                               possibly after
+                                               xmem_publisher_free (); or
+                                               NULL. Not if new fails */
 };
 
 /**
@@ -64,7 +73,7 @@ struct xmem_publisher_params {
  *
  * Ownership: the caller frees it with xmem_publisher_free ().
  * Threads: all functions of one publisher may be called from any thread.
- * Blocks: never for a subscriber; up to 2 s while another process keeps the
+ * Blocks: never for a subscriber; up to 0.2 s while another process keeps the
  *   address's folder locked.
  * Returns: 0; XMEM_IN_USE, with the owner's pid in the message; XMEM_INVALID;
  *   XMEM_REFUSED when no folder may be written; XMEM_SYSTEM;
@@ -80,8 +89,8 @@ XMEM_API int xmem_publisher_new (const struct xmem_publisher_params *params,
  * the last one has let go, and only then calls the frames' done functions
  * that are still outstanding.
  *
- * NULL is allowed. Blocks: never for a subscriber; for a client callback that
- * is running, and for the folder as xmem_publisher_new ().
+ * NULL is allowed. Not to be called from a frame's done function.
+ * Blocks: never for a subscriber; for the folder as xmem_publisher_new ().
  */
 XMEM_API void xmem_publisher_free (struct xmem_publisher *publisher);
 
@@ -155,7 +164,8 @@ XMEM_API int xmem_publisher_wait_clients (
     struct xmem_publisher *publisher, uint32_t n_clients, int64_t timeout_ns);
 
 /**
- * Waits until every subscriber has released every frame.
+ * Waits until every subscriber has released every frame and the frames' done
+ * functions have returned, one of which must not call this.
  *
  * Blocks: up to @timeout_ns. Returns: 0, XMEM_AGAIN, XMEM_INTERRUPTED.
  */
