@@ -66,8 +66,8 @@ struct _GstXmemSrc {
   GstXmemIncomingFormat format;
   GstXmemTimeline timeline;
 
-  GstClockTime resumed; /* CLOCK_MONOTONIC when PLAYING began, until a frame
-                           came; under the object lock */
+  GstClockTime resumed; /* CLOCK_MONOTONIC when PLAYING began; under the object
+                           lock */
 
   /* Figures, under the object lock */
   guint64 frames_repacked;
@@ -367,22 +367,19 @@ set_times (GstXmemSrc *self, struct xmem_frame *frame, GstBuffer *buffer)
                                    & ~GST_BUFFER_FLAG_TAG_MEMORY);
 }
 
-/* Whether a live source should skip a frame that waited while it was PAUSED.
- * Where every frame is wanted, this and those after it are late instead. */
+/* Whether a frame has waited while this live source was PAUSED. Who wants every
+ * frame gets it all the same, with the time at which it was presented. */
 static gboolean
 is_outdated (GstXmemSrc *self, struct xmem_frame *frame)
 {
-  gboolean waited;
+  GstClockTime resumed;
 
   GST_OBJECT_LOCK (self);
-  waited = xmem_frame_get_published_ns (frame) < self->resumed;
-  if (!waited || self->delivery == XMEM_DELIVERY_EVERY)
-    self->resumed = 0;
+  resumed = self->resumed;
   GST_OBJECT_UNLOCK (self);
-  if (!waited || !self->timeline.live || !self->timeline.started)
-    return FALSE;
-  self->timeline.late = self->delivery == XMEM_DELIVERY_EVERY;
-  return !self->timeline.late;
+  return self->timeline.live && self->timeline.started
+         && self->delivery == XMEM_DELIVERY_LATEST
+         && xmem_frame_get_published_ns (frame) < resumed;
 }
 
 /* Frames may be missing before this one: decoders must know. */

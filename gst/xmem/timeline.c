@@ -81,7 +81,6 @@ gst_xmem_timeline_init (GstXmemTimeline *timeline, gboolean live)
 {
   timeline->live = live;
   timeline->started = FALSE;
-  timeline->late = FALSE;
   timeline->shift = 0;
   timeline->base_time = GST_CLOCK_TIME_NONE;
 }
@@ -120,10 +119,8 @@ gst_xmem_timeline_offset (GstXmemTimeline *timeline, GstElement *element,
    * they may also fall behind after a pause. Such a frame is due now: at 0 it
    * would be late if the pipeline has waited for it. */
   if ((timeline->live || !timeline->started) && first != XMEM_TIME_NONE
-      && (timeline->late || first + offset + timeline->shift < 0)) {
+      && first + offset + timeline->shift < 0)
     timeline->shift = now - (first + offset);
-    timeline->late = FALSE;
-  }
   timeline->started |= first != XMEM_TIME_NONE;
   return offset + timeline->shift;
 }

@@ -23,8 +23,6 @@ gint64 gst_xmem_running_time (const GstSegment *segment, GstClockTime time);
 typedef struct {
   gboolean live; /* map by clock, or leave running times as they are */
   gboolean started;
-  gboolean
-      late; /* set it when the next frame has waited for us: it is due now */
   GstClockTimeDiff shift; /* for all times, chosen at the first frame */
   GstClockTime base_time; /* of the receiving pipeline, as above */
 } GstXmemTimeline;

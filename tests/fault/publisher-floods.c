@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A publisher that sends no frames but everything else, without end: its
- * subscriber can still be interrupted. */
+ * subscriber's waits still end, by time and by interruption. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <unistd.h>
@@ -48,6 +48,7 @@ check_flood (const char *kind)
   const struct xmem_subscriber_params params = { .struct_size = sizeof (params),
     .address = harness_path ("socket") };
   struct xmem_subscriber *subscriber;
+  struct xmem_frame *frame;
   struct harness_child child;
   char line[HARNESS_LINE_MAX];
   pthread_t thread;
@@ -58,6 +59,12 @@ check_flood (const char *kind)
   harness_assert_ok (xmem_subscriber_new (&params, &subscriber, NULL), NULL);
   harness_assert_ok (
       xmem_subscriber_connect (subscriber, XMEM_WAIT_FOREVER, NULL), NULL);
+  /* In time or not, it comes back. */
+  harness_assert_status (
+      xmem_subscriber_next (subscriber, 50 * 1000000, &frame, NULL), XMEM_AGAIN,
+      NULL);
+  harness_assert_status (
+      xmem_subscriber_next (subscriber, 0, &frame, NULL), XMEM_AGAIN, NULL);
   g_assert_cmpint (
       pthread_create (&thread, NULL, run_reader, subscriber), ==, 0);
   harness_sleep_ms (100);

@@ -154,6 +154,48 @@ run_poorest (int argc, char **argv)
   }
 }
 
+/* However many connect, half of the descriptors are for other things. */
+static void
+run_crowded (int argc, char **argv)
+{
+  const struct xmem_publisher_params params = { .struct_size = sizeof (params),
+    .address = argv[0] };
+  struct source source;
+  char line[HARNESS_LINE_MAX];
+
+  limit_fds (64);
+  source_open (&source, &params);
+  harness_say ("open");
+  harness_listen (line);
+  g_assert_cmpuint (harness_count_fds (0), <, 64 - 16);
+  source_publish_many (&source, 1000, 0, 1);
+  source_close (&source);
+  limit_fds (256);
+}
+
+static void
+test_crowd_leaves_descriptors (void)
+{
+  const char *address = harness_path ("socket");
+  struct harness_child child;
+  struct actor first;
+  char line[HARNESS_LINE_MAX];
+  int fds[100];
+
+  harness_spawn (&child, "crowded", address, NULL);
+  harness_hear (&child, line);
+  actor_start_subscriber (&first, address, XMEM_DELIVERY_LATEST, 4);
+  for (unsigned i = 0; i < 100; i++)
+    fds[i] = raw_connect (address);
+  harness_assert_status (raw_expect_end (fds[99]), XMEM_GONE, NULL);
+  harness_tell (&child, "go on");
+  actor_expect_frame (&first, 0);
+  actor_stop (&first);
+  for (unsigned i = 0; i < 100; i++)
+    close (fds[i]);
+  g_assert_cmpint (harness_join (&child), ==, 0);
+}
+
 static void
 check_child (const char *role)
 {
@@ -176,8 +218,8 @@ test_publisher_cannot_be_made (void)
 }
 
 static const struct harness_role roles[] = { { "actor", actor_run },
-  { "poor", run_poor }, { "poorer", run_poorer }, { "poorest", run_poorest },
-  { NULL, NULL } };
+  { "crowded", run_crowded }, { "poor", run_poor }, { "poorer", run_poorer },
+  { "poorest", run_poorest }, { NULL, NULL } };
 
 int
 main (int argc, char **argv)
@@ -187,5 +229,6 @@ main (int argc, char **argv)
   harness_add (
       "/segment-cannot-be-announced", test_segment_cannot_be_announced);
   harness_add ("/publisher-cannot-be-made", test_publisher_cannot_be_made);
+  harness_add ("/crowd-leaves-descriptors", test_crowd_leaves_descriptors);
   return g_test_run ();
 }

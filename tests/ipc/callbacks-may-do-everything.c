@@ -108,35 +108,41 @@ test_silence_after_the_end (void)
 }
 
 static void
-free_on_done (void *data)
+count_freed (void *data)
 {
-  xmem_publisher_free (data);
-  n_connected++;
+  (*(atomic_uint *) data)++;
 }
 
+/* The application's data is given back once, when nobody can call any more. */
 static void
-test_freeing_when_a_frame_is_done (void)
+test_user_data_is_given_back (void)
 {
-  struct xmem_frame_info info;
-  struct xmem_publish frame = {
-    .struct_size = sizeof (frame), .info = &info, .done = free_on_done
-  };
-  const char *address;
+  atomic_uint n_freed = 0;
+  struct xmem_publisher_params params = { .struct_size = sizeof (params),
+    .address = harness_path ("socket"),
+    .user_data = &n_freed,
+    .user_data_free = count_freed };
+  struct xmem_publisher *none = NULL;
   struct actor actor;
 
-  address = open_source (NULL, NULL);
-  actor_start_subscriber (&actor, address, XMEM_DELIVERY_EVERY, 4);
-  xmem_frame_info_init (&info);
-  frame.done_data = source.publisher;
-  harness_assert_ok (
-      xmem_publisher_publish (source.publisher, &frame, 0, NULL), NULL);
+  source_open (&source, &params);
+  harness_assert_status (
+      xmem_publisher_new (&params, &none, NULL), XMEM_IN_USE, NULL);
+  g_assert_null (none);
+  g_assert_cmpuint (n_freed, ==, 0);
+  actor_start_subscriber (&actor, params.address, XMEM_DELIVERY_EVERY, 4);
+  source_publish_many (&source, 1000, 0, 1);
   actor_expect_frame (&actor, 0);
-  actor_release (&actor, 0);
+  source_close (&source);
   actor_expect_status (&actor, XMEM_EOS);
-  harness_wait_until (n_connected == 1);
+  g_assert_cmpuint (n_freed, ==, 0); /* a frame is out */
   actor_stop (&actor);
+  harness_wait_until (n_freed == 1);
   harness_wait_until (harness_count_threads (0) == 0);
-  xmem_pool_unref (source.pool);
+  params.flags = XMEM_PUBLISHER_NO_THREAD;
+  source_open (&source, &params);
+  source_close (&source);
+  g_assert_cmpuint (n_freed, ==, 2);
 }
 
 static const struct harness_role roles[] = { { "actor", actor_run },
@@ -149,7 +155,6 @@ main (int argc, char **argv)
   harness_add ("/publishing", test_publishing);
   harness_add ("/freeing", test_freeing);
   harness_add ("/silence-after-the-end", test_silence_after_the_end);
-  harness_add (
-      "/freeing-when-a-frame-is-done", test_freeing_when_a_frame_is_done);
+  harness_add ("/user-data-is-given-back", test_user_data_is_given_back);
   return g_test_run ();
 }
