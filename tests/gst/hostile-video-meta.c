@@ -10,7 +10,7 @@
 #include "videometa.h"
 
 #define PAGE 4096
-#define N_MUTATIONS 1000 /* of each format at each size */
+#define N_MUTATIONS 200 /* of each format at each size */
 
 /* --- memory that ends ---------------------------------------------------- */
 

@@ -4,8 +4,6 @@
  * main thread; `lock` is for all of it. */
 #include "player-tap.h"
 
-/* Written up front, so that noting down does not itself fault pages in. */
-#define RESERVED 4096
 #define PAGE 4096
 
 struct tap {
@@ -141,10 +139,11 @@ tap_new (GstElement *element, enum player_look look)
 
   g_assert_nonnull (pad);
   tap->look = look;
-  tap->records =
-      g_array_sized_new (FALSE, TRUE, sizeof (struct player_record), RESERVED);
-  g_array_set_size (tap->records, RESERVED);
-  memset (tap->records->data, 0, RESERVED * sizeof (struct player_record));
+  tap->records = g_array_sized_new (
+      FALSE, TRUE, sizeof (struct player_record), PLAYER_RESERVED);
+  g_array_set_size (tap->records, PLAYER_RESERVED);
+  memset (
+      tap->records->data, 0, PLAYER_RESERVED * sizeof (struct player_record));
   g_array_set_size (tap->records, 0);
   gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_BUFFER, probe, tap, NULL);
   g_object_set_data_full (G_OBJECT (element), "tap", tap, tap_free);

@@ -149,6 +149,9 @@ enum player_look {
 void player_tap (
     struct player *player, const char *element, enum player_look look);
 
+/* So many records take no more memory than the first. */
+#define PLAYER_RESERVED 8192
+
 struct player_record {
   int64_t running_pts; /* INT64_MIN: none */
   int64_t running_dts;

@@ -102,8 +102,8 @@ test_info_arrives (void)
     struct xmem_buffer *buffer = frames_new_buffer (source.pool, 100, 1);
 
     fill (&info, sizes[i]);
-    harness_assert_ok (xmem_publisher_publish_buffer (
-                           source.publisher, buffer, &info, 0, NULL),
+    harness_assert_ok (xmem_publisher_publish_buffer (source.publisher, buffer,
+                           &info, XMEM_WAIT_FOREVER, NULL),
         NULL);
     memset (metas, 0, sizeof (metas)); /* ours again */
     xmem_buffer_unref (buffer);

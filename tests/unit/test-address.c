@@ -112,6 +112,25 @@ test_long_names (void)
   }
 }
 
+/* With its folder in front a shorter one is too long already. */
+static void
+test_long_plain_names (void)
+{
+  char *name = g_strnfill (MAX_PATH - 8, 'x');
+  struct xmem_address places[XMEM_ADDRESS_MAX_PLACES];
+  struct xmem_error error;
+  unsigned n;
+
+  g_unsetenv ("XDG_RUNTIME_DIR");
+  harness_assert_status (
+      xmem_address_find (name, places, &n, &error), XMEM_INVALID, &error);
+  harness_assert_contains (error.message, "too long");
+  name[60] = '\0';
+  harness_assert_ok (xmem_address_find (name, places, &n, &error), &error);
+  g_assert_cmpuint (n, >=, 1);
+  g_free (name);
+}
+
 /* --- runtime folders ----------------------------------------------------- */
 
 static void
@@ -346,6 +365,7 @@ main (int argc, char **argv)
   harness_add ("/abstract-names", test_abstract_names);
   harness_add ("/impossible-names", test_impossible_names);
   harness_add ("/long-names", test_long_names);
+  harness_add ("/long-plain-names", test_long_plain_names);
   harness_add ("/xdg-comes-first", test_xdg_comes_first);
   harness_add ("/useless-xdg-is-passed-over", test_useless_xdg_is_passed_over);
   harness_add (

@@ -81,6 +81,8 @@ pub_client_flush (struct xmem_publisher *pub, struct pub_client *client)
     pub_client_evict (pub, client, r, "too many messages were not read");
   else if (r == XMEM_GONE)
     mark_broken (pub, client);
+  else if (r == 0)
+    pub_client_announce (pub, client); /* of several streams the last */
   update_wants_write (pub, client);
 }
 

@@ -503,7 +503,8 @@ xmem_publisher_set_stream (struct xmem_publisher *pub,
   pub_stream_unref (pub->stream);
   pub->stream = stream;
   for (struct pub_client *c = pub->clients; c; c = c->next)
-    pub_client_announce (pub, c);
+    if (!c->connection.first) /* else when there is room, if it is the last */
+      pub_client_announce (pub, c);
   return 0;
 }
 
