@@ -19,10 +19,17 @@ typedef struct {
 
 #define MOVING "zone-plate kx2=20 ky2=20 kt=3"
 
-/* At odd sizes GStreamer's converters leave parts of some pictures unwritten:
+/* At odd sizes GStreamer's converter leaves parts of some pictures unwritten:
  * such are compared with what was sent, not with those of a direct pipeline. */
-static const Size sizes[] = { { 320, 240, MOVING }, { 317, 243, MOVING },
-  { 18, 1002, MOVING }, { 3, 2, MOVING }, { 1, 1, "smpte75" } };
+static const Size sizes[] = { { 317, 243, MOVING }, { 1, 1, "smpte75" },
+  { 320, 240, MOVING }, { 18, 1002, MOVING }, { 3, 2, MOVING } };
+
+/* Negotiation is slow when each allocation is traced. */
+#ifdef __SANITIZE_ADDRESS__
+#define N_SIZES 2
+#else
+#define N_SIZES G_N_ELEMENTS (sizes)
+#endif
 
 /* Whether the caps' layout has bytes that are not pixels: their content is
  * nobody's. */
@@ -72,6 +79,13 @@ launches_cut (Launches *self)
   g_string_truncate (self->chains, 0);
 }
 
+static void
+launches_clear (Launches *self)
+{
+  g_ptr_array_unref (self->launches);
+  g_string_free (self->chains, TRUE);
+}
+
 static Pipeline *
 launches_spawn (Launches *self)
 {
@@ -81,8 +95,7 @@ launches_spawn (Launches *self)
     launches_cut (self);
   g_ptr_array_add (self->launches, NULL);
   pipeline = pipeline_spawn_all ((const gchar *const *) self->launches->pdata);
-  g_ptr_array_unref (self->launches);
-  g_string_free (self->chains, TRUE);
+  launches_clear (self);
   return pipeline;
 }
 
@@ -93,7 +106,7 @@ add_format (Ends *ends, GstVideoFormat format, const Size *size)
   const gchar *sinks[] = { "out", "plain",
     has_padding (format, size) ? "other" : "bytes" };
   g_autofree gchar *source =
-      g_strdup_printf ("videotestsrc num-buffers=2 pattern=%s ! videoconvert "
+      g_strdup_printf ("videotestsrc num-buffers=2 pattern=%s "
                        "! video/x-raw,format=%s,width=%d,height=%d ",
           size->pattern, name, size->width, size->height);
   g_autofree gchar *path = g_strdup_printf ("%s/%s", pipeline_dir (), name);
@@ -114,6 +127,7 @@ add_format (Ends *ends, GstVideoFormat format, const Size *size)
   }
 }
 
+/* `direct` may be NULL. */
 static void
 check_format (Pipeline *direct, Pipeline *producer, Pipeline *consumer,
     guint run, GstVideoFormat format, const Size *size)
@@ -131,7 +145,7 @@ check_format (Pipeline *direct, Pipeline *producer, Pipeline *consumer,
 
     if (i < 2)
       pipeline_assert_same_frames (producer, sent, consumer, received);
-    if (size->width == 320 && (i < 2 || !has_padding (format, size)))
+    if (direct && (i < 2 || !has_padding (format, size)))
       pipeline_assert_same_frames (direct, received, consumer, received);
     fail_unless_equals_uint64 (
         pipeline_get_stat (consumer, run, src, "frames-copied"), 0);
@@ -159,10 +173,14 @@ GST_START_TEST (pictures_are_those_of_a_direct_pipeline)
       launches_cut (&ends.consumer);
     }
   }
-  direct = launches_spawn (&ends.direct);
+  if (size->width == 320)
+    direct = launches_spawn (&ends.direct);
+  else
+    launches_clear (&ends.direct);
   producer = launches_spawn (&ends.producer);
   consumer = launches_spawn (&ends.consumer);
-  pipeline_wait_ok (direct);
+  if (direct)
+    pipeline_wait_ok (direct);
   pipeline_wait_ok (producer);
   pipeline_wait_ok (consumer);
   for (guint i = 0; i < n_formats; i++)
@@ -179,7 +197,7 @@ formats_suite (void)
 
   suite_add_tcase (suite, tcase);
   tcase_add_loop_test (
-      tcase, pictures_are_those_of_a_direct_pipeline, 0, G_N_ELEMENTS (sizes));
+      tcase, pictures_are_those_of_a_direct_pipeline, 0, N_SIZES);
   return suite;
 }
 

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <glib/gstdio.h>
 #include <inttypes.h>
+#include <linux/close_range.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdarg.h>
@@ -49,6 +50,8 @@ harness_init (int *argc, char ***argv, const struct harness_role *roles)
 {
   if (*argc > 2 && strcmp ((*argv)[1], "--role") == 0)
     run_role (*argc, *argv, roles);
+  /* What whoever started us left open is not for the children. */
+  close_range (3, ~0U, CLOSE_RANGE_CLOEXEC);
   g_test_init (argc, argv, NULL);
   signal (SIGPIPE, SIG_IGN);
 }
