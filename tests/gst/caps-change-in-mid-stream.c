@@ -99,6 +99,8 @@ on_frame (GstBuffer *buffer, gpointer data)
     set_caps (run, run->n / FRAMES_PER_CAPS);
 }
 
+/* How much is out at once depends on how far the consumers are behind; what was
+ * never given back would be ten times as much in the end. */
 static void
 check_memory (Run *run)
 {
@@ -106,11 +108,11 @@ check_memory (Run *run)
   guint segments = MAX (run->segments[0], run->segments[1]);
 
   for (guint i = 2; i < N_ROUNDS; i++) {
-    fail_unless (run->bytes[i] <= 2 * bytes,
+    fail_unless (run->bytes[i] <= 4 * bytes,
         "%" G_GUINT64_FORMAT " bytes in round %u, %" G_GUINT64_FORMAT
         " at first",
         run->bytes[i], i, bytes);
-    fail_unless (run->segments[i] <= 2 * segments);
+    fail_unless (run->segments[i] <= 4 * segments);
   }
 }
 

@@ -279,12 +279,15 @@ static void
 test_id_finds_its_content_or_nothing (void)
 {
   struct xmem_pool *pool = new_pool (3, 0);
+  struct xmem_pool_stats stats;
 
   n_found = 0;
   current_id = 0;
   run_jobs (pool, run_seeker, 20000);
   g_test_message ("found %u times", n_found);
   g_assert_cmpuint (n_found, >, 0);
+  xmem_pool_get_stats (pool, &stats);
+  g_assert_cmpuint (stats.n_used, ==, 0); /* no slot was given back twice */
   xmem_pool_unref (pool);
 }
 
