@@ -147,8 +147,8 @@ send_frame (struct xmem_pool *pool, struct xmem_publisher *publisher,
   if (r != 0)
     return bench_fail ("pool", &error);
   start = bench_now ();
-  memset (
-      xmem_buffer_get_data (buffer), (int) (number & 255), BENCH_FRAME_SIZE);
+  memset (xmem_buffer_get_mut_data (buffer), (int) (number & 255),
+      BENCH_FRAME_SIZE);
   *fill_ns = (uint64_t) (bench_now () - start);
   xmem_frame_info_init (&info);
   info.pts = (int64_t) number;

@@ -34,7 +34,7 @@ send_frame (struct xmem_pool *pool, struct xmem_publisher *publisher, int frame,
 
   if (r != 0)
     return r;
-  draw (xmem_buffer_get_data (buffer), frame);
+  draw (xmem_buffer_get_mut_data (buffer), frame);
   xmem_frame_info_init (&info);
   info.pts = (int64_t) frame * SECOND / RATE;
   info.description = (struct xmem_description){ .dtype = XMEM_DTYPE_U8,

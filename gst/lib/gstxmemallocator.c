@@ -105,7 +105,7 @@ alloc_in_slot (GstXmemAllocator *self, gsize size, GstAllocationParams *params)
         error.message);
     return NULL;
   }
-  data = xmem_buffer_get_data (buffer);
+  data = xmem_buffer_get_mut_data (buffer);
   data += (align + 1 - ((guintptr) data & align)) & align;
   if (params->prefix > 0 && params->flags & GST_MEMORY_FLAG_ZERO_PREFIXED)
     memset (data, 0, params->prefix);
@@ -206,7 +206,8 @@ gst_xmem_memory_get_region (GstMemory *memory, struct xmem_region *region_out)
 
   if (owner->buffer) {
     xmem_buffer_get_region (owner->buffer, region_out);
-    start += owner->data - (guint8 *) xmem_buffer_get_data (owner->buffer);
+    start +=
+        owner->data - (const guint8 *) xmem_buffer_get_data (owner->buffer);
   } else {
     *region_out = *xmem_frame_get_region (owner->frame, owner->index);
   }

@@ -42,7 +42,7 @@ copy_memory (GstXmemOutgoing *self, GstMemory *memory, struct xmem_pool *pool,
         "memory of type %s cannot be read", memory->allocator->mem_type);
     return XMEM_INVALID;
   }
-  memcpy (xmem_buffer_get_data (copy), map.data, map.size);
+  memcpy (xmem_buffer_get_mut_data (copy), map.data, map.size);
   gst_memory_unmap (memory, &map);
   xmem_buffer_get_region (copy, &self->regions[self->n_regions++]);
   return 0;

@@ -7,7 +7,7 @@
 #include <xmem/xmem.h>
 
 #include "harness/harness.h"
-#include "pool/slot.h"
+#include "pool/layout.h"
 
 #define OFFSET(type, field, expected) \
   g_assert_cmpuint (offsetof (type, field), ==, (expected))
@@ -16,21 +16,55 @@
 static void
 test_slot (void)
 {
+  struct xmem_slot slot = { 0 };
+
   SIZE (struct xmem_slot, 256);
   OFFSET (struct xmem_slot, state, 0);
   OFFSET (struct xmem_slot, given_ns, 8);
-  OFFSET (struct xmem_slot, segment, 16);
-  OFFSET (struct xmem_slot, offset, 24);
-  OFFSET (struct xmem_slot, size, 32);
-  OFFSET (struct xmem_slot, timestamp_ns, 40);
-  OFFSET (struct xmem_slot, sequence, 48);
-  OFFSET (struct xmem_slot, producer, 56);
-  OFFSET (struct xmem_slot, description, 64);
-  g_assert_cmphex (xmem_slot_state (0x12345678, XMEM_SLOT_HOLDER), ==,
-      UINT64_C (0x1234567800000001));
-  g_assert_cmphex (
-      xmem_slot_generation (UINT64_C (0x12345678ffffffff)), ==, 0x12345678);
-  g_assert_cmphex (XMEM_SLOT_HOLDERS, ==, 0xffffff);
+  OFFSET (struct xmem_slot, size, 16);
+  OFFSET (struct xmem_slot, info, 64);
+  SIZE (struct xmem_buffer_info, 160);
+  OFFSET (struct xmem_buffer_info, sequence, 8);
+  OFFSET (struct xmem_buffer_info, producer, 16);
+  OFFSET (struct xmem_buffer_info, description, 24);
+
+  /* generation 32 | in flight 8 | holders 24 */
+  slot.state = UINT64_C (0x1234567800000000);
+  g_assert_true (xmem_slot_take_free (&slot, 1 << 23));
+  g_assert_cmphex (slot.state, ==, UINT64_C (0x1234567900800000));
+  g_assert_cmpint (xmem_slot_add_holder (&slot, 0x12345679, 1, 0), ==, XMEM_OK);
+  g_assert_cmpint (xmem_slot_give (&slot, 3, 1), ==, XMEM_OK);
+  g_assert_cmphex (slot.state, ==, UINT64_C (0x1234567903800001));
+  g_assert_cmphex (XMEM_SLOT_CLOSED, ==, 0xff000000);
+}
+
+static void
+test_head (void)
+{
+  SIZE (struct xmem_layout_header, 36864);
+  OFFSET (struct xmem_layout_header, version, 8);
+  OFFSET (struct xmem_layout_header, n_slots, 12);
+  OFFSET (struct xmem_layout_header, max_bytes, 16);
+  OFFSET (struct xmem_layout_header, handover_ns, 24);
+  OFFSET (struct xmem_layout_header, slots_offset, 32);
+  OFFSET (struct xmem_layout_header, data_offset, 40);
+  OFFSET (struct xmem_layout_header, n_segments, 128);
+  OFFSET (struct xmem_layout_header, n_released, 192);
+  OFFSET (struct xmem_layout_header, waiting, 196);
+  OFFSET (struct xmem_layout_header, processes, 256);
+  OFFSET (struct xmem_layout_header, segments, 4096);
+  SIZE (struct xmem_layout_process, 64);
+  SIZE (struct xmem_layout_segment, 128);
+  OFFSET (struct xmem_layout_segment, first, 4);
+  OFFSET (struct xmem_layout_segment, n_slots, 8);
+  OFFSET (struct xmem_layout_segment, offset, 16);
+  OFFSET (struct xmem_layout_segment, slot_size, 24);
+  g_assert_cmpuint (xmem_layout_slots_offset (1), ==, 37120);
+  g_assert_cmpuint (xmem_layout_slots_offset (1024), ==, 37120);
+  g_assert_cmpuint (xmem_layout_head_size (1024), ==, 327680);
+  g_assert_cmpint (XMEM_LOCK_NAME, ==, 0);
+  g_assert_cmpint (XMEM_LOCK_PROCESS, ==, 1);
+  g_assert_cmpint (XMEM_LOCK_GROWTH, ==, 25);
 }
 
 static void
@@ -67,13 +101,18 @@ test_frame_structures (void)
 static void
 test_pool_structures (void)
 {
-  SIZE (struct xmem_pool_params, 24);
+  SIZE (struct xmem_pool_params, 32);
   OFFSET (struct xmem_pool_params, n_slots, 8);
+  OFFSET (struct xmem_pool_params, mode, 12);
   OFFSET (struct xmem_pool_params, max_bytes, 16);
-  SIZE (struct xmem_pool_stats, 24);
+  OFFSET (struct xmem_pool_params, handover_timeout_ns, 24);
+  SIZE (struct xmem_pool_stats, 32);
   OFFSET (struct xmem_pool_stats, n_used, 4);
-  OFFSET (struct xmem_pool_stats, n_segments, 8);
-  OFFSET (struct xmem_pool_stats, bytes, 16);
+  OFFSET (struct xmem_pool_stats, n_in_flight, 8);
+  OFFSET (struct xmem_pool_stats, n_segments, 12);
+  OFFSET (struct xmem_pool_stats, n_processes, 16);
+  OFFSET (struct xmem_pool_stats, bytes, 24);
+  SIZE (struct xmem_buffer_refs, 12);
 }
 
 static void
@@ -133,6 +172,16 @@ test_numbers (void)
   g_assert_cmpint (XMEM_FULL, ==, 6);
   g_assert_cmpint (XMEM_INVALID, ==, -1);
   g_assert_cmpint (XMEM_NOT_FOUND, ==, -9);
+  g_assert_cmpint (XMEM_FORKED, ==, -10);
+  g_assert_cmpint (XMEM_CORRUPT, ==, -11);
+  g_assert_cmpint (XMEM_UNSUPPORTED, ==, -12);
+  g_assert_cmpint (XMEM_READ, ==, 0);
+  g_assert_cmpint (XMEM_WRITE, ==, 1);
+  g_assert_cmpint (XMEM_OPEN_READ_ONLY, ==, 1);
+  g_assert_cmpint (XMEM_CONTENT_NV12, ==, 7);
+  g_assert_cmpint (XMEM_CONTENT_USER, ==, 0x10000);
+  g_assert_cmpint (XMEM_MAX_PROCESSES, ==, 24);
+  g_assert_cmpint (XMEM_MAX_IN_FLIGHT, ==, 254);
   g_assert_cmpint (XMEM_DELIVERY_LATEST, ==, 0);
   g_assert_cmpint (XMEM_DELIVERY_EVERY, ==, 1);
   g_assert_cmpint (XMEM_DTYPE_F64, ==, 11);
@@ -159,6 +208,7 @@ main (int argc, char **argv)
     return 77;
   }
   harness_add ("/slot", test_slot);
+  harness_add ("/head", test_head);
   harness_add ("/frame-structures", test_frame_structures);
   harness_add ("/pool-structures", test_pool_structures);
   harness_add ("/publisher-structures", test_publisher_structures);

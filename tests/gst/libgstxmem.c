@@ -55,7 +55,8 @@ is_live (GstAllocator *allocator, guint64 id)
 {
   struct xmem_buffer *buffer;
 
-  if (xmem_pool_get (pool_of (allocator), id, &buffer) != XMEM_OK)
+  if (xmem_pool_get (pool_of (allocator), id, XMEM_WRITE, &buffer, NULL)
+      != XMEM_OK)
     return FALSE;
   xmem_buffer_unref (buffer);
   return TRUE;
@@ -73,8 +74,9 @@ check_region (GstAllocator *allocator, GstMemory *memory)
   fail_unless_equals_uint64 (region.size, memory->size);
   fail_unless_equals_uint64 (region.id, gst_xmem_memory_get_id (memory));
   fail_unless_equals_int (
-      xmem_pool_get (pool_of (allocator), region.id, &buffer), XMEM_OK);
-  start = xmem_buffer_get_data (buffer);
+      xmem_pool_get (pool_of (allocator), region.id, XMEM_WRITE, &buffer, NULL),
+      XMEM_OK);
+  start = xmem_buffer_get_mut_data (buffer);
   xmem_buffer_get_region (buffer, &whole);
   fail_unless (region.segment == whole.segment);
   fail_unless (start + (region.offset - whole.offset) == address (memory));

@@ -142,9 +142,10 @@ check_slot (Written *written, GstMemory *memory, guint8 *address)
   struct xmem_buffer *slot;
   guint8 *start;
 
-  fail_unless_equals_int (
-      xmem_pool_get (pool, gst_xmem_memory_get_id (memory), &slot), XMEM_OK);
-  start = xmem_buffer_get_data (slot);
+  fail_unless_equals_int (xmem_pool_get (pool, gst_xmem_memory_get_id (memory),
+                              XMEM_WRITE, &slot, NULL),
+      XMEM_OK);
+  start = xmem_buffer_get_mut_data (slot);
   fail_unless (
       address >= start && address < start + xmem_buffer_get_size (slot));
   xmem_buffer_unref (slot);

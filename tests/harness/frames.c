@@ -33,7 +33,7 @@ frames_new_buffer (struct xmem_pool *pool, uint64_t size, uint64_t stamp)
   harness_assert_ok (
       xmem_pool_acquire (pool, size, 0, XMEM_WAIT_FOREVER, &buffer, &error),
       &error);
-  frames_stamp (xmem_buffer_get_data (buffer), size, stamp);
+  frames_stamp (xmem_buffer_get_mut_data (buffer), size, stamp);
   return buffer;
 }
 

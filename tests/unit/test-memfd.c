@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* mem/memfd: what another process can do with memory of ours (read it), what
  * we accept from another process, and running out. */
+#include "mem/map.h"
 #include "mem/memfd.h"
 
 #include <errno.h>
@@ -194,7 +195,7 @@ test_others_can_only_read (void)
   g_assert_cmpint (fstat (fd, &st), ==, 0);
   g_assert_cmpint (st.st_size, ==, SIZE);
   g_assert_cmpint (st.st_blocks * 512, >=, SIZE); /* allocated */
-  xmem_memfd_unmap (data, SIZE);
+  xmem_unmap (data, SIZE);
   close (fd);
 }
 
@@ -229,10 +230,10 @@ test_own_kind_is_mapped (void)
   frames_stamp (data, SIZE, 8);
   g_assert_true (frames_read_stamp (view, SIZE, &stamp));
   g_assert_cmpuint (stamp, ==, 8);
-  xmem_memfd_unmap (view, SIZE);
+  xmem_unmap (view, SIZE);
   harness_assert_ok (xmem_memfd_map (fd, SIZE / 2, &view, &error), &error);
-  xmem_memfd_unmap (view, SIZE / 2);
-  xmem_memfd_unmap (data, SIZE);
+  xmem_unmap (view, SIZE / 2);
+  xmem_unmap (data, SIZE);
   close (fd);
 }
 
@@ -293,7 +294,7 @@ test_holes_are_not_filled (void)
   harness_assert_ok (xmem_memfd_map (fd, size, &data, &error), &error);
   g_assert_cmpint (fstat (fd, &st), ==, 0);
   g_assert_cmpint (st.st_blocks, ==, 0);
-  xmem_memfd_unmap (data, size);
+  xmem_unmap (data, size);
   close (fd);
 }
 

@@ -80,7 +80,7 @@ run_owner (void *data)
     uint64_t size = 64 + (unsigned) rand_r (&job->seed) % SIZE;
     struct xmem_buffer *buffer = acquire (job->pool, size);
 
-    frames_stamp (xmem_buffer_get_data (buffer), size, stamp);
+    frames_stamp (xmem_buffer_get_mut_data (buffer), size, stamp);
     if (i % 4 == 0)
       sched_yield ();
     check_stamp (buffer, stamp);
@@ -227,7 +227,7 @@ test_references_are_counted (void)
   struct xmem_pool_stats stats;
   pthread_t threads[N_THREADS];
 
-  frames_stamp (xmem_buffer_get_data (buffer), 64, 77);
+  frames_stamp (xmem_buffer_get_mut_data (buffer), 64, 77);
   for (unsigned i = 0; i < N_THREADS; i++)
     g_assert_cmpint (pthread_create (&threads[i], NULL, run_sharer,
                          xmem_buffer_ref (buffer)),
@@ -258,7 +258,7 @@ make_one (struct xmem_pool *pool)
   struct xmem_buffer *buffer = acquire (pool, 256);
   uint64_t id = xmem_buffer_get_id (buffer);
 
-  frames_stamp (xmem_buffer_get_data (buffer), 256, id);
+  frames_stamp (xmem_buffer_get_mut_data (buffer), 256, id);
   current_id = id;
   sched_yield ();
   xmem_buffer_unref (buffer);
@@ -270,7 +270,7 @@ seek_one (struct xmem_pool *pool)
   struct xmem_buffer *buffer;
   uint64_t id = current_id;
 
-  if (xmem_pool_get (pool, id, &buffer) != 0)
+  if (xmem_pool_get (pool, id, XMEM_WRITE, &buffer, NULL) != 0)
     return;
   g_assert_cmpuint (xmem_buffer_get_id (buffer), ==, id);
   check_stamp (buffer, id);

@@ -194,8 +194,8 @@ test_region_is_where_the_bytes_are (void)
   g_assert_cmpuint (one.size, ==, 1000);
   g_assert_cmpuint (one.id, ==, xmem_buffer_get_id (buffers[0]));
   g_assert_cmpint ((int64_t) (two.offset - one.offset), ==,
-      (char *) xmem_buffer_get_data (buffers[1])
-          - (char *) xmem_buffer_get_data (buffers[0]));
+      (const char *) xmem_buffer_get_data (buffers[1])
+          - (const char *) xmem_buffer_get_data (buffers[0]));
   give (buffers, 2);
   xmem_pool_unref (pool);
 }
@@ -208,7 +208,7 @@ test_buffers_keep_their_pool (void)
   uint64_t stamp;
 
   take (pool, 1000, buffers, 3);
-  frames_stamp (xmem_buffer_get_data (buffers[2]), 1000, 5);
+  frames_stamp (xmem_buffer_get_mut_data (buffers[2]), 1000, 5);
   xmem_pool_unref (pool);
   give (buffers, 2);
   g_assert_true (
@@ -246,12 +246,13 @@ test_id_finds_the_buffer (void)
 
   take (pool, 1000, &buffer, 1);
   id = xmem_buffer_get_id (buffer);
-  harness_assert_ok (xmem_pool_get (pool, id, &found), NULL);
+  harness_assert_ok (xmem_pool_get (pool, id, XMEM_WRITE, &found, NULL), NULL);
   g_assert_true (found == buffer);
   xmem_buffer_unref (buffer);
   g_assert_cmpuint (stats_of (pool).n_used, ==, 1); /* found holds it */
   xmem_buffer_unref (found);
-  g_assert_cmpint (xmem_pool_get (pool, id, &found), ==, XMEM_STALE);
+  g_assert_cmpint (
+      xmem_pool_get (pool, id, XMEM_WRITE, &found, NULL), ==, XMEM_STALE);
   xmem_pool_unref (pool);
 }
 
@@ -268,7 +269,8 @@ test_id_is_never_given_twice (void)
     ids[i] = xmem_buffer_get_id (buffer);
     g_assert_true (g_hash_table_add (seen, &ids[i]));
     xmem_buffer_unref (buffer);
-    g_assert_cmpint (xmem_pool_get (pool, ids[i / 2], &found), ==, XMEM_STALE);
+    g_assert_cmpint (xmem_pool_get (pool, ids[i / 2], XMEM_WRITE, &found, NULL),
+        ==, XMEM_STALE);
   }
   xmem_pool_unref (pool);
 }
@@ -282,12 +284,17 @@ test_foreign_ids_are_stale (void)
 
   take (pool, 1000, &buffer, 1);
   id = xmem_buffer_get_id (buffer);
-  g_assert_cmpint (xmem_pool_get (pool, 0, &found), ==, XMEM_STALE);
-  g_assert_cmpint (xmem_pool_get (pool, UINT64_MAX, &found), ==, XMEM_STALE);
-  g_assert_cmpint (xmem_pool_get (pool, id + 1, &found), ==, XMEM_STALE);
   g_assert_cmpint (
-      xmem_pool_get (pool, id + (UINT64_C (1) << 32), &found), ==, XMEM_STALE);
-  g_assert_cmpint (xmem_pool_get (pool, id | 0xffff0000u, &found), ==,
+      xmem_pool_get (pool, 0, XMEM_WRITE, &found, NULL), ==, XMEM_STALE);
+  g_assert_cmpint (xmem_pool_get (pool, UINT64_MAX, XMEM_WRITE, &found, NULL),
+      ==, XMEM_STALE);
+  g_assert_cmpint (
+      xmem_pool_get (pool, id + 1, XMEM_WRITE, &found, NULL), ==, XMEM_STALE);
+  g_assert_cmpint (
+      xmem_pool_get (pool, id + (UINT64_C (1) << 32), XMEM_WRITE, &found, NULL),
+      ==, XMEM_STALE);
+  g_assert_cmpint (
+      xmem_pool_get (pool, id | 0xffff0000u, XMEM_WRITE, &found, NULL), ==,
       XMEM_STALE); /* an index beyond the last */
   xmem_buffer_unref (buffer);
   xmem_pool_unref (pool);
@@ -306,8 +313,10 @@ test_renewed_buffer_has_another_id (void)
   after = xmem_buffer_get_id (buffer);
   g_assert_cmpuint ((uint32_t) before, ==, (uint32_t) after);
   g_assert_cmpuint (before, !=, after);
-  g_assert_cmpint (xmem_pool_get (pool, before, &found), ==, XMEM_STALE);
-  harness_assert_ok (xmem_pool_get (pool, after, &found), NULL);
+  g_assert_cmpint (
+      xmem_pool_get (pool, before, XMEM_WRITE, &found, NULL), ==, XMEM_STALE);
+  harness_assert_ok (
+      xmem_pool_get (pool, after, XMEM_WRITE, &found, NULL), NULL);
   xmem_buffer_unref (found);
   xmem_buffer_unref (buffer);
   xmem_pool_unref (pool);
@@ -604,7 +613,7 @@ test_trim_gives_back (void)
 
   take (pool, MIB, small, 2);
   take (pool, 6 * MIB, large, 2);
-  frames_stamp (xmem_buffer_get_data (small[0]), MIB, 3);
+  frames_stamp (xmem_buffer_get_mut_data (small[0]), MIB, 3);
   xmem_pool_trim (pool, 6 * MIB);
   g_assert_true (
       frames_read_stamp (xmem_buffer_get_data (small[0]), MIB, &stamp));

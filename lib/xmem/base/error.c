@@ -42,6 +42,12 @@ xmem_status_string (int status)
       return "the address is in use";
     case XMEM_NOT_FOUND:
       return "nobody there";
+    case XMEM_FORKED:
+      return "the object belongs to the parent process";
+    case XMEM_CORRUPT:
+      return "shared data makes no sense";
+    case XMEM_UNSUPPORTED:
+      return "not supported here";
     default:
       return "unknown status";
   }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Sleeping on a 32-bit word. */
+/* Sleeping on a 32-bit word, in private or shared memory. */
 #ifndef XMEM_BASE_FUTEX_H
 #define XMEM_BASE_FUTEX_H
 
@@ -19,14 +19,14 @@ xmem_futex_wait (_Atomic uint32_t *word, uint32_t expected, int64_t deadline)
 {
   struct timespec left;
 
-  syscall (SYS_futex, word, FUTEX_WAIT_PRIVATE, expected,
+  syscall (SYS_futex, word, FUTEX_WAIT, expected,
       xmem_clock_left (deadline, &left), NULL, 0);
 }
 
 static inline void
 xmem_futex_wake_all (_Atomic uint32_t *word)
 {
-  syscall (SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+  syscall (SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }
 
 #endif

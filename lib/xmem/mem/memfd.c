@@ -15,15 +15,11 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "mem/map.h"
 
 #ifndef F_SEAL_FUTURE_WRITE
 #define F_SEAL_FUTURE_WRITE 0x0010
 #endif
-#ifndef MADV_POPULATE_READ
-#define MADV_POPULATE_READ 22
-#define MADV_POPULATE_WRITE 23
-#endif
-
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL)
 
 static int
@@ -35,19 +31,6 @@ no_space (struct xmem_error *error, size_t size, int err)
       err, "cannot share %zu bytes of memory", size);
 }
 
-/* Allocates now, so that running out is an error here and not a SIGBUS when a
- * page is touched. */
-static int
-allocate (int fd, size_t size)
-{
-  int r;
-
-  do
-    r = fallocate (fd, 0, 0, (off_t) size);
-  while (r < 0 && errno == EINTR);
-  return r;
-}
-
 int
 xmem_memfd_create (
     size_t size, int *fd_out, void **data_out, struct xmem_error *error)
@@ -56,19 +39,19 @@ xmem_memfd_create (
   void *data;
 
   fd = memfd_create ("xmem", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-  if (fd < 0 || allocate (fd, size) < 0)
+  if (fd < 0 || xmem_allocate (fd, 0, size) < 0)
     return no_space (error, size, errno);
-  data = mmap (NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-  if (data == MAP_FAILED)
+  data = xmem_map (fd, 0, size, true);
+  if (!data)
     return no_space (error, size, errno);
   if (fcntl (fd, F_ADD_SEALS, SEALS) < 0) {
     int err = errno;
-    munmap (data, size);
+
+    xmem_unmap (data, size);
     return xmem_error_set (
         error, XMEM_SYSTEM, err, "cannot seal shared memory (Linux 5.1 can)");
   }
-  /* Saves a page fault per page later; kernels before 5.14 do without. */
-  (void) madvise (data, size, MADV_POPULATE_WRITE);
+  xmem_map_populate (data, size, true);
   *fd_out = xmem_steal_fd (&fd);
   *data_out = data;
   return 0;
@@ -89,14 +72,14 @@ xmem_memfd_map (int fd, size_t size, void **data_out, struct xmem_error *error)
       || (uint64_t) st.st_size < size)
     return xmem_error_set (error, XMEM_PROTOCOL, 0,
         "the peer announced %zu bytes of memory and sent fewer", size);
-  data = mmap (NULL, size, PROT_READ, MAP_SHARED, fd, 0);
-  if (data == MAP_FAILED)
+  data = xmem_map (fd, 0, size, false);
+  if (!data)
     return xmem_error_set (error, XMEM_SYSTEM, errno,
         "cannot map %zu bytes of shared memory", size);
-  /* Saves page faults later. Not where there are holes: they would be filled
-   * at our expense, and a hostile peer can announce any number. */
+  /* Not where there are holes: they would be filled at our expense, and a
+   * hostile peer can announce any number. */
   if ((uint64_t) st.st_blocks * 512 >= size)
-    (void) madvise (data, size, MADV_POPULATE_READ);
+    xmem_map_populate (data, size, false);
   *data_out = data;
   return 0;
 }
@@ -123,10 +106,4 @@ xmem_memfd_from_bytes (
         error, XMEM_SYSTEM, errno, "cannot seal shared memory");
   *fd_out = xmem_steal_fd (&fd);
   return 0;
-}
-
-void
-xmem_memfd_unmap (void *data, size_t size)
-{
-  munmap (data, size);
 }

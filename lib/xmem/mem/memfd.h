@@ -11,7 +11,7 @@
 
 /* Makes a memfd of `size` bytes, all of them allocated, maps it writable and
  * then seals it: no shrinking, no growing, no new writable mapping.
- * Gives an fd and a mapping, both the caller's. */
+ * Gives an fd and a mapping (mem/map.h), both the caller's. */
 int xmem_memfd_create (
     size_t size, int *fd_out, void **data_out, struct xmem_error *error);
 
@@ -25,7 +25,5 @@ int xmem_memfd_map (
  * a message. Gives an fd. */
 int xmem_memfd_from_bytes (
     const void *data, size_t size, int *fd_out, struct xmem_error *error);
-
-void xmem_memfd_unmap (void *data, size_t size);
 
 #endif

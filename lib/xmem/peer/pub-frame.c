@@ -163,6 +163,9 @@ place_regions (struct xmem_publisher *pub, const struct xmem_publish *publish,
     unsigned place = 0;
     int r;
 
+    if (region->segment->fd < 0)
+      return xmem_error_set (error, XMEM_REFUSED, 0,
+          "memory of a named pool cannot be served: its file cannot be sealed");
     if (!xmem_segment_at (region->segment, region->offset, region->size))
       return xmem_error_set (
           error, XMEM_INVALID, 0, "region %zu lies outside its segment", i);

@@ -15,7 +15,7 @@
 #include "base/cleanup.h"
 #include "ipc/connection.h"
 #include "ipc/listener.h"
-#include "pool/pool.h"
+#include "pool/segment.h"
 
 #define XMEM_PUB_MAX_SEGMENTS 256
 /* Frames sent past the grant at an end of stream need a place too. */

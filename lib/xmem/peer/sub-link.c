@@ -10,6 +10,7 @@
  * publisher takes its closing as the release of everything. */
 #include <string.h>
 
+#include "mem/map.h"
 #include "mem/memfd.h"
 #include "peer/sub-private.h"
 
@@ -41,7 +42,7 @@ copy_caps (const struct xmem_wire_stream *m, int fd, char **caps_out,
     if (r != 0)
       return r;
     *caps_out = strndup (data, size);
-    xmem_memfd_unmap (data, size);
+    xmem_unmap (data, size);
   } else if (m->caps.data) {
     *caps_out = strndup (m->caps.data, m->caps.size);
   } else {

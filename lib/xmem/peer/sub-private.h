@@ -12,7 +12,7 @@
 
 #include "base/cleanup.h"
 #include "ipc/connection.h"
-#include "pool/pool.h"
+#include "pool/segment.h"
 
 #define SUB_MAX_SEGMENTS 256
 

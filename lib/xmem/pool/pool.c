@@ -1,301 +1,386 @@
 /* SPDX-License-Identifier: MIT */
-/* Anonymous pools: who has which slot, and when to grow and to shrink.
+/* Taking slots and giving them back, for anonymous and for named pools.
  *
- * Owns the slots, the buffers (one per slot, so taking a slot allocates
- * nothing) and a table of segments, each with a list of its free slots, last
- * freed first. Knows no sockets.
+ * A slot's state word says all there is to know of it (slot.h). What helps to
+ * find a free one - the slot freed last by this process, and a bit per slot - is
+ * advice: a look at the slots themselves comes before growing and before giving
+ * up. No list has to be kept in order, so no crash can put one out of order.
  *
- * Threads: `lock` guards everything but the reference counts of buffers and
- * the futex word. `grow_lock` is held while a segment is being made, without
- * `lock`, so that releases never wait for the kernel to clear pages.
- *
- * Invariants: a slot is on exactly one of: the list of slots without memory,
- * its segment's free list, the hands of a buffer. A segment that is closing
- * gives out no slots and goes away with its last one. */
+ * Threads: any. Neither taking nor giving back holds a lock while there are free
+ * slots. Knows no sockets. */
 #include "pool/pool.h"
 
 #include <string.h>
 #include <sys/mman.h>
 
-#include "base/futex.h"
-#include "pool/size-class.h"
-#include "pool/slot.h"
+#include <xmem/cuda.h>
 
-#define MAX_SEGMENTS 256
+#include "mem/cuda.h"
+#include "pool/size-class.h"
+
 #define DEFAULT_SLOTS 1024
 #define DEFAULT_BYTES (UINT64_C (1) << 30)
-/* A segment made while somebody waits: large enough to be rare, small enough
- * to be quick (10 ms). */
-#define GROW_BYTES (UINT64_C (16) << 20)
-#define GROW_SLOTS 32
-#define NO_SLOT UINT32_MAX
+#define DEFAULT_HANDOVER_NS INT64_C (5000000000)
+/* How long to sleep before looking whether somebody has died, who will not wake
+ * us. */
+#define SLICE_NS INT64_C (100000000)
 
-struct xmem_buffer {
-  atomic_uint refs;
-  uint32_t index;
-  uint32_t next_free; /* in the list the slot is on */
-  uint32_t segment; /* index in pool->segments */
-  uint64_t size; /* as asked for */
-  struct xmem_pool *pool;
-};
-
-struct pool_segment {
-  struct xmem_segment *segment; /* NULL: the place is empty */
-  uint64_t slot_size;
-  uint32_t n_slots;
-  uint32_t n_free;
-  uint32_t free; /* head of the list, or NO_SLOT */
-  bool closing;
-};
-
-struct xmem_pool {
-  atomic_uint refs;
-  pthread_mutex_t lock;
-  pthread_mutex_t grow_lock;
-  uint64_t max_bytes;
-  uint64_t bytes;
-  uint32_t n_slots;
-  uint32_t n_bare; /* slots without memory */
-  uint32_t bare; /* head of their list, or NO_SLOT */
-  uint32_t n_waiting;
-  _Atomic uint32_t n_released; /* a futex: counts releases */
-  struct xmem_slot *slots;
-  struct xmem_buffer *buffers;
-  struct pool_segment segments[MAX_SEGMENTS];
-};
-
-static uint64_t
-page_round (uint64_t size)
+int
+xmem_pool_check_fork (const struct xmem_pool *pool, struct xmem_error *error)
 {
-  uint64_t page = (uint64_t) sysconf (_SC_PAGESIZE);
-
-  return (size + page - 1) / page * page;
+  if (!atomic_load_explicit (&pool->forked, memory_order_relaxed))
+    return 0;
+  return xmem_error_set (error, XMEM_FORKED, 0,
+      "the pool belongs to the parent process; open it anew after fork ()");
 }
 
-/* --- segments; all with `lock` held ------------------------------------- */
+/* --- slots coming free --------------------------------------------------- */
 
-static void
-push_free (struct xmem_pool *pool, uint32_t *head, uint32_t index)
+void
+xmem_pool_wake (struct xmem_pool *pool)
 {
-  pool->buffers[index].next_free = *head;
-  *head = index;
+  if (atomic_load (&pool->head->waiting) == 0)
+    return;
+  atomic_fetch_add (&pool->head->n_released, 1);
+  xmem_futex_wake_all (&pool->head->n_released);
 }
 
+void
+xmem_pool_slot_freed (struct xmem_pool *pool, uint32_t index)
+{
+  const struct xmem_pool_segment *segment;
+
+  xmem_segments_mark_free (pool, index);
+  atomic_store (&pool->hint, index);
+  xmem_pool_wake (pool);
+  if (pool->named)
+    return;
+  segment = xmem_pool_get_segment (pool, index);
+  if (pool->bytes > pool->max_bytes || (segment && segment->closing))
+    xmem_segments_tidy (pool);
+}
+
+/* --- taking a free slot -------------------------------------------------- */
+
+static bool
+clear_free_bit (struct xmem_pool *pool, uint32_t index)
+{
+  uint64_t bit = UINT64_C (1) << index % 64;
+
+  return atomic_fetch_and (&pool->free_bits[index / 64], ~bit) & bit;
+}
+
+static bool
+take_slot (struct xmem_pool *pool, uint32_t index, uint64_t size)
+{
+  struct xmem_local_slot *local = &pool->local[index];
+  struct xmem_slot *slot = &pool->slots[index];
+  const struct xmem_pool_segment *segment;
+
+  if (!xmem_hold_take_free (&pool->holder, &local->hold, slot))
+    return false;
+  /* Now that it is ours its segment stays; before, it may have gone to another
+   * than the one we looked at. */
+  segment = xmem_pool_get_segment (pool, index);
+  if (segment && segment->slot_size >= size && !segment->closing)
+    return true;
+  if (xmem_hold_unref (&pool->holder, &local->hold, slot) == XMEM_HOLD_FREED)
+    xmem_pool_slot_freed (pool, index);
+  return false;
+}
+
+/* A slot of this segment whose bit says that it is free; or XMEM_NO_SLOT. */
 static uint32_t
-pop_free (struct xmem_pool *pool, uint32_t *head)
+take_by_bits (
+    struct xmem_pool *pool, struct xmem_pool_segment *segment, uint64_t size)
 {
-  uint32_t index = *head;
+  uint32_t first = segment->first;
+  uint32_t end = first + segment->n_slots;
 
-  *head = pool->buffers[index].next_free;
-  return index;
-}
+  for (uint32_t base = first / 64 * 64; base < end; base += 64) {
+    uint64_t mask = UINT64_MAX;
 
-/* Gives an idle segment's memory back. */
-static void
-drop_segment (struct xmem_pool *pool, struct pool_segment *entry)
-{
-  while (entry->free != NO_SLOT)
-    push_free (pool, &pool->bare, pop_free (pool, &entry->free));
-  pool->n_bare += entry->n_slots;
-  pool->bytes -= entry->segment->size;
-  xmem_segment_retire (entry->segment);
-  xmem_segment_unref (entry->segment);
-  memset (entry, 0, sizeof (*entry));
-}
+    if (base < first)
+      mask &= UINT64_MAX << (first - base);
+    if (end - base < 64)
+      mask &= (UINT64_C (1) << (end - base)) - 1;
+    for (;;) {
+      uint64_t bits = atomic_load (&pool->free_bits[base / 64]) & mask;
+      uint32_t index;
 
-/* All but those that serve buffers of `keep_size`; 0: all. */
-static void
-drop_idle_segments (struct xmem_pool *pool, uint64_t keep_size)
-{
-  for (unsigned i = 0; i < MAX_SEGMENTS; i++) {
-    struct pool_segment *entry = &pool->segments[i];
-
-    if (entry->segment && entry->n_free == entry->n_slots
-        && !xmem_size_fits (entry->slot_size, keep_size))
-      drop_segment (pool, entry);
+      if (bits == 0)
+        break;
+      index = base + (uint32_t) __builtin_ctzll (bits);
+      /* Whoever clears the bit tries, others move on. */
+      if (clear_free_bit (pool, index) && take_slot (pool, index, size))
+        return index;
+    }
   }
+  return XMEM_NO_SLOT;
 }
 
-/* The segment with the smallest slots that serve, or NULL. */
-static struct pool_segment *
-find_segment (struct xmem_pool *pool, uint64_t size, bool any_fit)
+/* The same by the slots themselves. */
+static uint32_t
+take_by_state (
+    struct xmem_pool *pool, struct xmem_pool_segment *segment, uint64_t size)
 {
-  struct pool_segment *best = NULL;
+  uint32_t first = segment->first;
+  uint32_t end = first + segment->n_slots;
 
-  for (unsigned i = 0; i < MAX_SEGMENTS; i++) {
-    struct pool_segment *entry = &pool->segments[i];
+  for (uint32_t index = first; index < end; index++)
+    if (xmem_slot_is_free (atomic_load (&pool->slots[index].state))
+        && take_slot (pool, index, size)) {
+      (void) clear_free_bit (pool, index);
+      return index;
+    }
+  return XMEM_NO_SLOT;
+}
 
-    if (!entry->segment || entry->closing || entry->n_free == 0
-        || entry->slot_size < size)
-      continue;
-    if (!any_fit && !xmem_size_fits (entry->slot_size, size))
-      continue;
-    if (!best || entry->slot_size < best->slot_size)
-      best = entry;
+enum {
+  LOOK_WELL = 1 << 0, /* at the slots, not at the bits */
+  ANY_FIT = 1 << 1, /* also at slots that are much too large */
+};
+
+/* The smallest slot size above `above` that serves; 0: none. */
+static uint64_t
+next_slot_size (
+    struct xmem_pool *pool, uint64_t above, uint64_t size, unsigned how)
+{
+  uint32_t n_places = pool->n_places;
+  uint64_t best = 0;
+
+  for (uint32_t i = 0; i < n_places; i++) {
+    uint64_t slot_size = pool->segments[i].slot_size;
+
+    if (slot_size > above && slot_size >= size
+        && (best == 0 || slot_size < best)
+        && (how & ANY_FIT || xmem_size_fits (slot_size, size)))
+      best = slot_size;
   }
   return best;
 }
 
-static struct pool_segment *
-find_place (struct xmem_pool *pool)
-{
-  for (unsigned i = 0; i < MAX_SEGMENTS; i++)
-    if (!pool->segments[i].segment)
-      return &pool->segments[i];
-  return NULL;
-}
-
-/* How many slots the next segment should have: as many as there are of this
- * size already, within what is allowed. */
+/* The slot freed last, if it is of the right size: its bytes may still be in the
+ * cache. */
 static uint32_t
-growth (
-    struct xmem_pool *pool, uint64_t slot_size, uint32_t wanted, unsigned flags)
+take_hint (struct xmem_pool *pool, uint64_t size)
 {
-  uint64_t room = pool->max_bytes > pool->bytes
-                      ? (pool->max_bytes - pool->bytes) / slot_size
-                      : 0;
-  uint64_t n = wanted;
+  uint32_t index = atomic_exchange (&pool->hint, XMEM_NO_SLOT);
+  const struct xmem_pool_segment *segment;
 
-  if (wanted == 0) {
-    for (unsigned i = 0; i < MAX_SEGMENTS; i++)
-      if (pool->segments[i].segment && pool->segments[i].slot_size == slot_size)
-        n += pool->segments[i].n_slots;
-    if (n > GROW_SLOTS)
-      n = GROW_SLOTS;
-    if (n > GROW_BYTES / slot_size)
-      n = GROW_BYTES / slot_size;
-    if (n < 4 && 4 * slot_size <= GROW_BYTES)
-      n = 4;
-    if (n == 0)
-      n = 1;
-  }
-  if (n > room)
-    n = flags & XMEM_ACQUIRE_OVER_LIMIT && room == 0 ? 1 : room;
-  return n < pool->n_bare ? (uint32_t) n : pool->n_bare;
+  if (index == XMEM_NO_SLOT)
+    return XMEM_NO_SLOT;
+  segment = xmem_pool_get_segment (pool, index);
+  if (!segment || segment->slot_size != xmem_size_class (size))
+    return XMEM_NO_SLOT;
+  (void) clear_free_bit (pool, index);
+  if (take_slot (pool, index, size))
+    return index;
+  return XMEM_NO_SLOT;
 }
 
-static void
-add_segment (struct xmem_pool *pool, struct pool_segment *entry,
-    struct xmem_segment *segment, uint64_t slot_size, uint32_t n_slots)
+static uint32_t
+take_free (struct xmem_pool *pool, uint64_t size, unsigned how)
 {
-  entry->segment = segment;
-  entry->slot_size = slot_size;
-  entry->n_slots = entry->n_free = n_slots;
-  entry->free = NO_SLOT;
-  entry->closing = false;
-  for (uint32_t i = n_slots; i > 0; i--) {
-    uint32_t index = pop_free (pool, &pool->bare);
-    struct xmem_slot *slot = &pool->slots[index];
+  uint32_t n_places = pool->n_places;
+  uint32_t index = take_hint (pool, size);
+  uint64_t slot_size = 0;
 
-    slot->segment = (uint32_t) (entry - pool->segments);
-    slot->offset = (i - 1) * slot_size;
-    slot->size = slot_size;
-    push_free (pool, &entry->free, index);
+  if (index != XMEM_NO_SLOT)
+    return index;
+  while ((slot_size = next_slot_size (pool, slot_size, size, how)) != 0) {
+    for (uint32_t i = 0; i < n_places; i++) {
+      struct xmem_pool_segment *segment = &pool->segments[i];
+
+      if (segment->slot_size != slot_size || segment->closing)
+        continue;
+      index = how & LOOK_WELL ? take_by_state (pool, segment, size)
+                              : take_by_bits (pool, segment, size);
+      if (index != XMEM_NO_SLOT)
+        return index;
+    }
   }
-  pool->n_bare -= n_slots;
-  pool->bytes += segment->size;
+  return XMEM_NO_SLOT;
 }
 
-/* --- growing ------------------------------------------------------------- */
+/* --- reclaiming ---------------------------------------------------------- */
 
-/* Adds a segment with slots for `size`; `wanted` of them, or as many as seem
- * right if 0. grow_lock is held. Returns 0, XMEM_FULL at a limit, failures. */
-static int
-grow (struct xmem_pool *pool, uint64_t size, uint32_t wanted, unsigned flags,
-    struct xmem_error *error)
+/* Frees what was in flight for too long. */
+static uint32_t
+expire (struct xmem_pool *pool)
 {
-  uint64_t slot_size = xmem_size_class (size);
-  struct xmem_segment *segment;
-  struct pool_segment *place;
-  uint32_t n_slots;
-  int r;
+  uint64_t now = (uint64_t) xmem_clock_now ();
+  uint32_t n_places = pool->n_places;
+  uint32_t n_freed = 0;
 
-  pthread_mutex_lock (&pool->lock);
-  n_slots = growth (pool, slot_size, wanted, 0);
-  place = find_place (pool);
-  if (n_slots == 0 || n_slots < wanted || !place) {
-    drop_idle_segments (pool, size);
-    n_slots = growth (pool, slot_size, wanted, flags);
-    place = find_place (pool);
+  if (pool->handover_ns == 0 || pool->handover_ns > now)
+    return 0;
+  for (uint32_t s = 0; s < n_places; s++) {
+    uint32_t first = pool->segments[s].first;
+    uint32_t end = first + pool->segments[s].n_slots;
+
+    for (uint32_t index = first; index < end; index++)
+      if (xmem_slot_expire (&pool->slots[index], now - pool->handover_ns)) {
+        xmem_pool_slot_freed (pool, index);
+        n_freed++;
+      }
   }
-  pthread_mutex_unlock (&pool->lock);
-  if (n_slots == 0 || n_slots < wanted || !place)
-    return xmem_error_set (error, XMEM_FULL, 0,
-        "the pool is at its limit of %llu bytes or %u slots",
-        (unsigned long long) pool->max_bytes, pool->n_slots);
-  /* Places are only taken under grow_lock: this one stays empty. */
-  r = xmem_segment_create (page_round (slot_size * n_slots), &segment, error);
+  return n_freed;
+}
+
+static uint32_t
+reclaim (struct xmem_pool *pool)
+{
+  uint32_t n_freed = expire (pool);
+
+  if (pool->named)
+    n_freed += xmem_named_reclaim (pool);
+  return n_freed;
+}
+
+int
+xmem_pool_reclaim (
+    struct xmem_pool *pool, uint32_t *n_freed_out, struct xmem_error *error)
+{
+  uint32_t n_freed;
+  int r = xmem_pool_check_fork (pool, error);
+
+  if (r == 0)
+    r = xmem_segments_refresh (pool, error);
   if (r != 0)
     return r;
-  pthread_mutex_lock (&pool->lock);
-  add_segment (pool, place, segment, slot_size, n_slots);
-  pthread_mutex_unlock (&pool->lock);
+  n_freed = reclaim (pool);
+  if (n_freed_out)
+    *n_freed_out = n_freed;
   return 0;
 }
 
-/* --- taking and releasing ------------------------------------------------ */
+/* --- acquiring ----------------------------------------------------------- */
 
-/* With `lock` held. */
-static struct xmem_buffer *
-take_slot (struct xmem_pool *pool, struct pool_segment *entry, uint64_t size)
-{
-  uint32_t index = pop_free (pool, &entry->free);
-  struct xmem_slot *slot = &pool->slots[index];
-  struct xmem_buffer *buffer = &pool->buffers[index];
-  uint64_t state = atomic_load_explicit (&slot->state, memory_order_relaxed);
-
-  entry->n_free--;
-  atomic_store_explicit (&slot->state,
-      xmem_slot_state (xmem_slot_generation (state) + 1, XMEM_SLOT_HOLDER),
-      memory_order_relaxed);
-  buffer->index = index;
-  buffer->segment = slot->segment;
-  buffer->size = size;
-  buffer->pool = xmem_pool_ref (pool);
-  atomic_store_explicit (&buffer->refs, 1, memory_order_release);
-  return buffer;
-}
-
-static struct xmem_buffer *
-try_take (struct xmem_pool *pool, uint64_t size, bool any_fit)
-{
-  struct pool_segment *entry;
-  xmem_scoped_lock (&pool->lock);
-
-  entry = find_segment (pool, size, any_fit);
-  return entry ? take_slot (pool, entry, size) : NULL;
-}
-
-/* Takes a slot, growing if there is none. Returns 0, XMEM_FULL, failures. */
 static int
-take_or_grow (struct xmem_pool *pool, uint64_t size, unsigned flags,
-    struct xmem_buffer **buffer_out, struct xmem_error *error)
+lock_growth (struct xmem_pool *pool, struct xmem_error *error)
 {
   int r = 0;
 
-  *buffer_out = try_take (pool, size, false);
-  if (*buffer_out)
-    return 0;
   pthread_mutex_lock (&pool->grow_lock);
-  while (r == 0 && !(*buffer_out = try_take (pool, size, false)))
-    r = grow (pool, size, 0, flags, error);
-  pthread_mutex_unlock (&pool->grow_lock);
-  if (r == XMEM_FULL && (*buffer_out = try_take (pool, size, true)))
-    r = 0;
+  if (pool->named) {
+    r = xmem_named_lock_growth (pool, error);
+    if (r != 0) {
+      pthread_mutex_unlock (&pool->grow_lock);
+      return r;
+    }
+    r = xmem_segments_refresh (pool, error);
+    if (r != 0) {
+      xmem_named_unlock_growth (pool);
+      pthread_mutex_unlock (&pool->grow_lock);
+    }
+  }
   return r;
 }
 
-/* Sleeps until some slot was released since n_released was `seen`. */
 static void
-wait_release (struct xmem_pool *pool, uint32_t seen, int64_t deadline)
+unlock_growth (struct xmem_pool *pool)
 {
-  pthread_mutex_lock (&pool->lock);
-  pool->n_waiting++;
-  pthread_mutex_unlock (&pool->lock);
-  xmem_futex_wait (&pool->n_released, seen, deadline);
-  pthread_mutex_lock (&pool->lock);
-  pool->n_waiting--;
-  pthread_mutex_unlock (&pool->lock);
+  if (pool->named)
+    xmem_named_unlock_growth (pool);
+  pthread_mutex_unlock (&pool->grow_lock);
+}
+
+/* Takes a slot, growing if there is none even for a good look. Returns 0,
+ * XMEM_FULL, failures. */
+static int
+take_or_grow (struct xmem_pool *pool, uint64_t size, unsigned flags,
+    uint32_t *index_out, struct xmem_error *error)
+{
+  int r;
+
+  *index_out = take_free (pool, size, 0);
+  if (*index_out != XMEM_NO_SLOT)
+    return 0;
+  r = lock_growth (pool, error);
+  if (r != 0)
+    return r;
+  *index_out = take_free (pool, size, LOOK_WELL);
+  if (*index_out == XMEM_NO_SLOT && reclaim (pool) > 0)
+    *index_out = take_free (pool, size, LOOK_WELL);
+  while (*index_out == XMEM_NO_SLOT && r == 0) {
+    r = xmem_segments_grow (pool, size, 0, flags, error);
+    if (r == 0)
+      *index_out = take_free (pool, size, 0);
+  }
+  unlock_growth (pool);
+  if (r == XMEM_FULL) {
+    *index_out = take_free (pool, size, LOOK_WELL | ANY_FIT);
+    if (*index_out != XMEM_NO_SLOT)
+      r = 0;
+  }
+  return r;
+}
+
+/* Marks this process as one whose threads sleep. From here on whoever frees a
+ * slot wakes us, or we see that slot in our next look. */
+static void
+begin_waiting (struct xmem_pool *pool)
+{
+  xmem_scoped_lock (&pool->lock);
+
+  if (pool->n_waiting++ == 0)
+    atomic_fetch_or (&pool->head->waiting, (uint32_t) pool->holder.bit);
+}
+
+static void
+end_waiting (struct xmem_pool *pool)
+{
+  xmem_scoped_lock (&pool->lock);
+
+  if (--pool->n_waiting == 0)
+    atomic_fetch_and (&pool->head->waiting, ~(uint32_t) pool->holder.bit);
+}
+
+static int
+none_free (uint64_t size, struct xmem_error *error)
+{
+  return xmem_error_set (error, XMEM_AGAIN, 0,
+      "no slot of %llu bytes came free in time", (unsigned long long) size);
+}
+
+/* The pool is full: waits for a slot. Returns 0, XMEM_AGAIN, failures. */
+static int
+wait_for_slot (struct xmem_pool *pool, uint64_t size, unsigned flags,
+    int64_t deadline, uint32_t *index_out, struct xmem_error *error)
+{
+  int64_t now = xmem_clock_now ();
+  int64_t next_check = now;
+  int r = XMEM_FULL;
+
+  begin_waiting (pool);
+  while (r == XMEM_FULL) {
+    /* Read before looking: a release after the look changes the word, and the
+     * sleep ends at once. */
+    uint32_t seen = atomic_load (&pool->head->n_released);
+
+    *index_out = take_free (pool, size, ANY_FIT);
+    if (*index_out != XMEM_NO_SLOT) {
+      r = 0;
+      break;
+    }
+    /* A named pool's growth and liveness ask the kernel: not at each wake. */
+    if (!pool->named || now >= next_check) {
+      r = take_or_grow (pool, size, flags, index_out, error);
+      next_check = now + SLICE_NS;
+    }
+    if (r != XMEM_FULL)
+      break;
+    if (now >= deadline) {
+      r = none_free (size, error);
+      break;
+    }
+    xmem_futex_wait (&pool->head->n_released, seen,
+        deadline - now < SLICE_NS ? deadline : now + SLICE_NS);
+    now = xmem_clock_now ();
+  }
+  end_waiting (pool);
+  return r;
 }
 
 static int
@@ -303,9 +388,36 @@ check_size (uint64_t size_bytes, struct xmem_error *error)
 {
   if (size_bytes == 0 || size_bytes > XMEM_MAX_BUFFER_SIZE)
     return xmem_error_set (error, XMEM_INVALID, 0,
-        "a buffer of %llu bytes: 1 to 2^40 are possible",
+        "a buffer has 1 to 2^40 bytes, not %llu",
         (unsigned long long) size_bytes);
   return 0;
+}
+
+static int
+check_acquire (
+    struct xmem_pool *pool, uint64_t size_bytes, struct xmem_error *error)
+{
+  int r = xmem_pool_check_fork (pool, error);
+
+  if (r == 0)
+    r = check_size (size_bytes, error);
+  if (r == 0 && !pool->writable)
+    r = xmem_error_set (
+        error, XMEM_REFUSED, 0, "the pool was opened for reading only");
+  return r;
+}
+
+/* The slot is ours: nobody looks at these before they are told of it. */
+static struct xmem_buffer *
+start_buffer (struct xmem_pool *pool, uint32_t index, uint64_t size)
+{
+  const struct xmem_buffer_info info = { .producer = pool->pid };
+  struct xmem_slot *slot = &pool->slots[index];
+
+  atomic_store_explicit (&slot->size, size, memory_order_relaxed);
+  xmem_buffer_info_store (&slot->info, &info);
+  xmem_pool_ref (pool);
+  return &pool->local[index].handles[XMEM_WRITE];
 }
 
 int
@@ -313,288 +425,336 @@ xmem_pool_acquire (struct xmem_pool *pool, uint64_t size_bytes, unsigned flags,
     int64_t timeout_ns, struct xmem_buffer **buffer_out,
     struct xmem_error *error)
 {
-  int64_t deadline = xmem_clock_deadline (timeout_ns);
-  uint32_t seen;
+  struct xmem_segment *map;
+  uint32_t index;
   int r;
 
-  r = check_size (size_bytes, error);
+  r = check_acquire (pool, size_bytes, error);
   if (r != 0)
     return r;
   if (xmem_size_class (size_bytes) > pool->max_bytes
-      && !(flags & XMEM_ACQUIRE_OVER_LIMIT))
+      && (pool->named || !(flags & XMEM_ACQUIRE_OVER_LIMIT)))
     return xmem_error_set (error, XMEM_FULL, 0,
         "a slot of %llu bytes exceeds the pool's limit",
         (unsigned long long) size_bytes);
-  for (;;) {
-    /* Read before looking: a release after the look changes the word and
-     * the wait below returns at once. */
-    seen = atomic_load (&pool->n_released);
-    r = take_or_grow (pool, size_bytes, flags, buffer_out, error);
-    if (r != XMEM_FULL)
+  index = take_free (pool, size_bytes, 0);
+  if (index == XMEM_NO_SLOT) {
+    int64_t deadline = xmem_clock_deadline (timeout_ns);
+
+    r = take_or_grow (pool, size_bytes, flags, &index, error);
+    if (r == XMEM_FULL && timeout_ns == 0)
+      return none_free (size_bytes, error);
+    if (r == XMEM_FULL)
+      r = wait_for_slot (pool, size_bytes, flags, deadline, &index, error);
+    if (r != 0)
       return r;
-    if (xmem_clock_now () >= deadline || timeout_ns == 0)
-      return xmem_error_set (error, XMEM_AGAIN, 0,
-          "no slot of %llu bytes came free in time",
-          (unsigned long long) size_bytes);
-    wait_release (pool, seen, deadline);
   }
+  *buffer_out = start_buffer (pool, index, size_bytes);
+  r = xmem_segments_map (pool, index, XMEM_WRITE, &map, error);
+  if (r != 0)
+    xmem_buffer_unref (*buffer_out);
+  return r;
+}
+
+int
+xmem_pool_acquire_cuda (struct xmem_pool *pool, uint64_t size_bytes, int device,
+    unsigned flags, int64_t timeout_ns, struct xmem_buffer **buffer_out,
+    struct xmem_error *error)
+{
+  int r = check_acquire (pool, size_bytes, error);
+
+  return r != 0 ? r : xmem_cuda_check (device, error);
+}
+
+static uint64_t
+count_free (struct xmem_pool *pool, uint64_t size)
+{
+  uint64_t n_free = 0;
+
+  for (uint32_t s = 0; s < pool->n_places; s++) {
+    const struct xmem_pool_segment *segment = &pool->segments[s];
+
+    if (segment->slot_size == 0 || segment->closing
+        || !xmem_size_fits (segment->slot_size, size))
+      continue;
+    for (uint32_t i = 0; i < segment->n_slots; i++)
+      n_free += xmem_slot_is_free (
+          atomic_load (&pool->slots[segment->first + i].state));
+  }
+  return n_free;
 }
 
 int
 xmem_pool_preallocate (struct xmem_pool *pool, uint64_t size_bytes, uint32_t n,
     struct xmem_error *error)
 {
-  uint32_t n_free = 0;
+  uint64_t n_free;
   int r;
 
-  r = check_size (size_bytes, error);
+  r = check_acquire (pool, size_bytes, error);
+  if (r == 0)
+    r = lock_growth (pool, error);
   if (r != 0)
     return r;
-  pthread_mutex_lock (&pool->grow_lock);
-  pthread_mutex_lock (&pool->lock);
-  for (unsigned i = 0; i < MAX_SEGMENTS; i++) {
-    struct pool_segment *entry = &pool->segments[i];
-
-    if (entry->segment && !entry->closing
-        && xmem_size_fits (entry->slot_size, size_bytes))
-      n_free += entry->n_free;
+  n_free = count_free (pool, size_bytes);
+  if (n_free < n
+      && !xmem_segments_make_room (pool, size_bytes, (uint32_t) (n - n_free)))
+    r = xmem_error_set (error, XMEM_FULL, 0,
+        "the pool's limits of %llu bytes and %u slots do not allow for %u more "
+        "of %llu bytes",
+        (unsigned long long) pool->max_bytes, pool->n_slots, n,
+        (unsigned long long) size_bytes);
+  while (r == 0 && n_free < n) {
+    r = xmem_segments_grow (
+        pool, size_bytes, (uint32_t) (n - n_free), 0, error);
+    n_free = count_free (pool, size_bytes);
   }
-  pthread_mutex_unlock (&pool->lock);
-  if (n_free < n)
-    r = grow (pool, size_bytes, n - n_free, 0, error);
-  pthread_mutex_unlock (&pool->grow_lock);
+  unlock_growth (pool);
   return r;
 }
 
-/* Past the limit one idle segment of a size is kept, so that it is not made
- * anew for every buffer; further ones go. */
-static bool
-is_excess (const struct xmem_pool *pool, const struct pool_segment *idle)
-{
-  if (pool->bytes <= pool->max_bytes)
-    return false;
-  for (unsigned i = 0; i < MAX_SEGMENTS; i++) {
-    const struct pool_segment *other = &pool->segments[i];
+/* --- buffers that exist -------------------------------------------------- */
 
-    if (other != idle && other->segment && !other->closing
-        && other->n_free == other->n_slots
-        && other->slot_size == idle->slot_size)
-      return true;
-  }
-  return false;
+/* The slot's index, if it has memory that we know. */
+static int
+check_index (struct xmem_pool *pool, uint32_t index, struct xmem_error *error)
+{
+  int r = xmem_pool_check_fork (pool, error);
+
+  if (r == 0 && index < pool->n_slots && !xmem_pool_get_segment (pool, index))
+    r = xmem_segments_refresh (pool, error);
+  if (r == 0
+      && (index >= pool->n_slots || !xmem_pool_get_segment (pool, index)))
+    r = xmem_error_set (error, XMEM_STALE, 0, "slot %u has no content", index);
+  return r;
 }
 
-static void
-give_slot (struct xmem_pool *pool, struct xmem_buffer *buffer)
+static int
+get_buffer (struct xmem_pool *pool, uint64_t id, unsigned n_taken,
+    enum xmem_access access, struct xmem_buffer **buffer_out,
+    struct xmem_error *error)
 {
-  struct xmem_slot *slot = &pool->slots[buffer->index];
-  struct pool_segment *entry = &pool->segments[slot->segment];
-  uint64_t state = atomic_load_explicit (&slot->state, memory_order_relaxed);
-  bool wake;
+  uint32_t index = (uint32_t) id;
+  enum xmem_hold_change change;
+  struct xmem_segment *map;
+  int r;
 
-  pthread_mutex_lock (&pool->lock);
-  atomic_store_explicit (
-      &slot->state, state & ~XMEM_SLOT_HOLDERS, memory_order_relaxed);
-  push_free (pool, &entry->free, buffer->index);
-  entry->n_free++;
-  if (entry->n_free == entry->n_slots
-      && (entry->closing || is_excess (pool, entry)))
-    drop_segment (pool, entry);
-  atomic_fetch_add (&pool->n_released, 1);
-  wake = pool->n_waiting > 0;
-  pthread_mutex_unlock (&pool->lock);
-  if (wake)
-    xmem_futex_wake_all (&pool->n_released);
+  r = check_index (pool, index, error);
+  if (r != 0)
+    return r;
+  if (access == XMEM_WRITE && !pool->writable)
+    return xmem_error_set (
+        error, XMEM_REFUSED, 0, "the pool was opened for reading only");
+  r = xmem_hold_get (&pool->holder, &pool->local[index].hold,
+      &pool->slots[index], xmem_slot_generation (id), n_taken, &change);
+  if (change == XMEM_HOLD_FIRST)
+    xmem_pool_ref (pool);
+  if (change == XMEM_HOLD_FREED)
+    xmem_pool_slot_freed (pool, index);
+  if (change == XMEM_HOLD_FREED || change == XMEM_HOLD_LAST)
+    xmem_pool_unref (pool);
+  if (r != 0)
+    return xmem_error_set (error, r, 0,
+        n_taken ? "no reference on buffer %#llx is in flight"
+                : "buffer %#llx is gone",
+        (unsigned long long) id);
+  *buffer_out = &pool->local[index].handles[access];
+  r = xmem_segments_map (pool, index, access, &map, error);
+  if (r != 0)
+    xmem_buffer_unref (*buffer_out);
+  return r;
 }
 
-void
-xmem_pool_trim (struct xmem_pool *pool, uint64_t keep_size_bytes)
+int
+xmem_pool_get (struct xmem_pool *pool, uint64_t id, enum xmem_access access,
+    struct xmem_buffer **buffer_out, struct xmem_error *error)
 {
-  xmem_scoped_lock (&pool->lock);
+  return get_buffer (pool, id, 0, access, buffer_out, error);
+}
 
-  for (unsigned i = 0; i < MAX_SEGMENTS; i++) {
-    struct pool_segment *entry = &pool->segments[i];
+int
+xmem_pool_take (struct xmem_pool *pool, uint64_t id, enum xmem_access access,
+    struct xmem_buffer **buffer_out, struct xmem_error *error)
+{
+  return get_buffer (pool, id, 1, access, buffer_out, error);
+}
 
-    if (!entry->segment || xmem_size_fits (entry->slot_size, keep_size_bytes))
-      continue;
-    entry->closing = true;
-    if (entry->n_free == entry->n_slots)
-      drop_segment (pool, entry);
-  }
+int
+xmem_pool_get_at (struct xmem_pool *pool, uint32_t index,
+    enum xmem_access access, struct xmem_buffer **buffer_out,
+    struct xmem_error *error)
+{
+  uint64_t state;
+  int r;
+
+  do {
+    r = check_index (pool, index, error);
+    if (r != 0)
+      return r;
+    state = atomic_load (&pool->slots[index].state);
+    if (!xmem_slot_is_live (state))
+      return xmem_error_set (error, XMEM_STALE, 0, "slot %u is free", index);
+    r = get_buffer (pool, (uint64_t) xmem_slot_generation (state) << 32 | index,
+        0, access, buffer_out, error);
+    /* It may have moved on between the two. */
+  } while (r == XMEM_STALE);
+  return r;
+}
+
+int
+xmem_pool_next (struct xmem_pool *pool, uint32_t *cursor,
+    struct xmem_buffer **buffer_out, struct xmem_error *error)
+{
+  int r = xmem_pool_check_fork (pool, error);
+
+  if (r == 0)
+    r = xmem_segments_refresh (pool, error);
+  if (r != 0)
+    return r;
+  r = XMEM_STALE;
+  while (r == XMEM_STALE && *cursor < pool->n_slots)
+    r = xmem_pool_get_at (pool, (*cursor)++, XMEM_READ, buffer_out, NULL);
+  if (r == XMEM_STALE)
+    return xmem_error_set (error, XMEM_EOS, 0, "there are no more buffers");
+  if (r != 0)
+    return xmem_error_set (
+        error, r, 0, "cannot get the buffer in slot %u", *cursor - 1);
+  return 0;
 }
 
 void
 xmem_pool_get_stats (struct xmem_pool *pool, struct xmem_pool_stats *stats_out)
 {
-  xmem_scoped_lock (&pool->lock);
+  uint32_t n_places;
 
   memset (stats_out, 0, sizeof (*stats_out));
-  for (unsigned i = 0; i < MAX_SEGMENTS; i++) {
-    const struct pool_segment *entry = &pool->segments[i];
+  if (pool->forked)
+    return;
+  (void) xmem_segments_refresh (pool, NULL);
+  n_places = pool->n_places;
+  for (uint32_t s = 0; s < n_places; s++) {
+    uint32_t first = pool->segments[s].first;
+    uint32_t n_slots = pool->segments[s].n_slots;
 
-    if (!entry->segment)
+    if (pool->segments[s].slot_size == 0)
       continue;
     stats_out->n_segments++;
-    stats_out->n_slots += entry->n_slots;
-    stats_out->n_used += entry->n_slots - entry->n_free;
+    stats_out->n_slots += n_slots;
+    for (uint32_t index = first; index < first + n_slots; index++) {
+      uint64_t state = atomic_load (&pool->slots[index].state);
+
+      stats_out->n_used += xmem_slot_is_live (state);
+      stats_out->n_in_flight +=
+          xmem_slot_is_live (state) && xmem_slot_in_flight (state) > 0;
+    }
   }
+  stats_out->n_processes = pool->named ? xmem_named_count_processes (pool) : 1;
   stats_out->bytes = pool->bytes;
-}
-
-/* --- buffers ------------------------------------------------------------- */
-
-struct xmem_buffer *
-xmem_buffer_ref (struct xmem_buffer *buffer)
-{
-  atomic_fetch_add_explicit (&buffer->refs, 1, memory_order_relaxed);
-  return buffer;
-}
-
-void
-xmem_buffer_unref (struct xmem_buffer *buffer)
-{
-  struct xmem_pool *pool;
-
-  if (!buffer)
-    return;
-  /* Whatever this process did with the bytes happens before reuse. */
-  if (atomic_fetch_sub_explicit (&buffer->refs, 1, memory_order_acq_rel) != 1)
-    return;
-  pool = buffer->pool;
-  give_slot (pool, buffer);
-  xmem_pool_unref (pool);
-}
-
-int
-xmem_pool_get (
-    struct xmem_pool *pool, uint64_t id, struct xmem_buffer **buffer_out)
-{
-  uint32_t index = (uint32_t) id;
-  struct xmem_buffer *buffer;
-  unsigned refs;
-  xmem_scoped_lock (&pool->lock);
-
-  if (index >= pool->n_slots
-      || atomic_load_explicit (&pool->slots[index].state, memory_order_relaxed)
-             != xmem_slot_state ((uint32_t) (id >> 32), XMEM_SLOT_HOLDER))
-    return XMEM_STALE;
-  buffer = &pool->buffers[index];
-  refs = atomic_load_explicit (&buffer->refs, memory_order_relaxed);
-  do {
-    /* Zero: its last reference is gone, the slot about to be free. */
-    if (refs == 0)
-      return XMEM_STALE;
-  } while (!atomic_compare_exchange_weak_explicit (&buffer->refs, &refs,
-      refs + 1, memory_order_acquire, memory_order_relaxed));
-  *buffer_out = buffer;
-  return 0;
-}
-
-uint64_t
-xmem_buffer_get_id (const struct xmem_buffer *buffer)
-{
-  uint64_t state = atomic_load_explicit (
-      &buffer->pool->slots[buffer->index].state, memory_order_relaxed);
-
-  return (uint64_t) xmem_slot_generation (state) << 32 | buffer->index;
-}
-
-void
-xmem_buffer_renew (struct xmem_buffer *buffer)
-{
-  struct xmem_pool *pool = buffer->pool;
-  _Atomic uint64_t *state = &pool->slots[buffer->index].state;
-  xmem_scoped_lock (&pool->lock);
-
-  atomic_store_explicit (state,
-      xmem_slot_state (xmem_slot_generation (
-                           atomic_load_explicit (state, memory_order_relaxed))
-                           + 1,
-          XMEM_SLOT_HOLDER),
-      memory_order_relaxed);
-}
-
-/* A held slot's segment stays where it is: no lock. */
-static struct xmem_segment *
-buffer_segment (const struct xmem_buffer *buffer)
-{
-  return buffer->pool->segments[buffer->segment].segment;
-}
-
-void *
-xmem_buffer_get_data (const struct xmem_buffer *buffer)
-{
-  return buffer_segment (buffer)->data
-         + buffer->pool->slots[buffer->index].offset;
-}
-
-uint64_t
-xmem_buffer_get_size (const struct xmem_buffer *buffer)
-{
-  return buffer->size;
-}
-
-void
-xmem_buffer_get_region (
-    const struct xmem_buffer *buffer, struct xmem_region *region_out)
-{
-  region_out->segment = buffer_segment (buffer);
-  region_out->id = xmem_buffer_get_id (buffer);
-  region_out->offset = buffer->pool->slots[buffer->index].offset;
-  region_out->size = buffer->size;
 }
 
 /* --- pools --------------------------------------------------------------- */
 
 static int
-init_slots (struct xmem_pool *pool)
+check_params (const struct xmem_pool_params *params, struct xmem_error *error)
 {
-  /* Whole pages: aligned, zero, and touched only as far as used. */
-  pool->slots = mmap (NULL, page_round (pool->n_slots * sizeof (*pool->slots)),
-      PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (pool->slots == MAP_FAILED)
-    return XMEM_NO_MEMORY;
-  pool->buffers = calloc (pool->n_slots, sizeof (*pool->buffers));
-  if (!pool->buffers) {
-    munmap (pool->slots, page_round (pool->n_slots * sizeof (*pool->slots)));
-    return XMEM_NO_MEMORY;
-  }
-  pool->bare = NO_SLOT;
-  for (uint32_t i = pool->n_slots; i > 0; i--)
-    push_free (pool, &pool->bare, i - 1);
-  pool->n_bare = pool->n_slots;
+  if (params->struct_size != sizeof (*params)
+      || params->n_slots > XMEM_MAX_SLOTS)
+    return xmem_error_set (error, XMEM_INVALID, 0,
+        "a pool has at most %d slots, and struct_size must be set",
+        XMEM_MAX_SLOTS);
+  if (params->mode & ~0777u)
+    return xmem_error_set (
+        error, XMEM_INVALID, 0, "%#o are no permissions", params->mode);
   return 0;
+}
+
+int
+xmem_pool_alloc (const struct xmem_pool_params *params,
+    struct xmem_pool **pool_out, struct xmem_error *error)
+{
+  static const struct xmem_pool_params defaults = { .struct_size =
+                                                        sizeof (defaults) };
+  struct xmem_pool *pool;
+  int r;
+
+  if (!params)
+    params = &defaults;
+  r = check_params (params, error);
+  if (r != 0)
+    return r;
+  pool = calloc (1, sizeof (*pool));
+  if (!pool)
+    return xmem_error_set (error, XMEM_NO_MEMORY, 0, "no memory for a pool");
+  atomic_init (&pool->refs, 1);
+  pool->writable = true;
+  pool->pid = (uint32_t) getpid ();
+  pool->n_slots = params->n_slots ? params->n_slots : DEFAULT_SLOTS;
+  pool->max_bytes = params->max_bytes ? params->max_bytes : DEFAULT_BYTES;
+  if (pool->max_bytes < UINT64_MAX / 2)
+    pool->max_bytes = (pool->max_bytes + (uint64_t) sysconf (_SC_PAGESIZE) - 1)
+                      & ~((uint64_t) sysconf (_SC_PAGESIZE) - 1);
+  if (params->handover_timeout_ns >= 0)
+    pool->handover_ns =
+        (uint64_t) (params->handover_timeout_ns ? params->handover_timeout_ns
+                                                : DEFAULT_HANDOVER_NS);
+  pool->hint = XMEM_NO_SLOT;
+  pthread_mutex_init (&pool->lock, NULL);
+  pthread_mutex_init (&pool->grow_lock, NULL);
+  *pool_out = pool;
+  return 0;
+}
+
+int
+xmem_pool_set_head (
+    struct xmem_pool *pool, void *head, struct xmem_error *error)
+{
+  pool->local = calloc (pool->n_slots, sizeof (*pool->local));
+  if (!pool->local)
+    return xmem_error_set (error, XMEM_NO_MEMORY, 0, "no memory for a pool");
+  pool->head = head;
+  pool->free_bits = (void *) ((char *) head + sizeof (*pool->head));
+  pool->slots =
+      (void *) ((char *) head + xmem_layout_slots_offset (pool->n_slots));
+  return 0;
+}
+
+void
+xmem_pool_dealloc (struct xmem_pool *pool)
+{
+  pthread_mutex_destroy (&pool->grow_lock);
+  pthread_mutex_destroy (&pool->lock);
+  free (pool->local);
+  free (pool);
 }
 
 int
 xmem_pool_new (const struct xmem_pool_params *params,
     struct xmem_pool **pool_out, struct xmem_error *error)
 {
-  static const struct xmem_pool_params defaults = { .struct_size =
-                                                        sizeof (defaults) };
   struct xmem_pool *pool;
+  size_t size;
+  void *head;
+  int r;
 
-  if (!params)
-    params = &defaults;
-  if (params->struct_size != sizeof (*params)
-      || params->n_slots > XMEM_MAX_SLOTS)
-    return xmem_error_set (error, XMEM_INVALID, 0,
-        "a pool has at most %d slots, and struct_size must be set",
-        XMEM_MAX_SLOTS);
-  pool = calloc (1, sizeof (*pool));
-  if (!pool)
-    return xmem_error_set (error, XMEM_NO_MEMORY, 0, "no memory for a pool");
-  atomic_init (&pool->refs, 1);
-  pool->max_bytes = params->max_bytes ? params->max_bytes : DEFAULT_BYTES;
-  if (pool->max_bytes < UINT64_MAX / 2)
-    pool->max_bytes = page_round (pool->max_bytes);
-  pool->n_slots = params->n_slots ? params->n_slots : DEFAULT_SLOTS;
-  if (init_slots (pool) != 0) {
-    free (pool);
+  r = xmem_pool_alloc (params, &pool, error);
+  if (r != 0)
+    return r;
+  /* Zero, and touched only as far as used. */
+  size = (size_t) xmem_layout_head_size (pool->n_slots);
+  head = mmap (NULL, size, PROT_READ | PROT_WRITE,
+      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (head == MAP_FAILED) {
+    xmem_pool_dealloc (pool);
     return xmem_error_set (error, XMEM_NO_MEMORY, 0, "no memory for a pool");
   }
-  pthread_mutex_init (&pool->lock, NULL);
-  pthread_mutex_init (&pool->grow_lock, NULL);
+  r = xmem_pool_set_head (pool, head, error);
+  if (r != 0) {
+    munmap (head, size);
+    xmem_pool_dealloc (pool);
+    return r;
+  }
+  pool->holder.bit = 1;
+  xmem_fork_watch (pool);
   *pool_out = pool;
   return 0;
 }
@@ -609,13 +769,16 @@ xmem_pool_ref (struct xmem_pool *pool)
 void
 xmem_pool_unref (struct xmem_pool *pool)
 {
-  if (!pool
+  /* A forked child keeps its copy: it must not touch what is shared. */
+  if (!pool || pool->forked
       || atomic_fetch_sub_explicit (&pool->refs, 1, memory_order_acq_rel) != 1)
     return;
-  drop_idle_segments (pool, 0); /* every buffer holds the pool: all are idle */
-  pthread_mutex_destroy (&pool->grow_lock);
-  pthread_mutex_destroy (&pool->lock);
-  munmap (pool->slots, page_round (pool->n_slots * sizeof (*pool->slots)));
-  free (pool->buffers);
-  free (pool);
+  xmem_segments_drop_all (pool);
+  if (pool->named) {
+    xmem_named_detach (pool);
+  } else {
+    xmem_fork_unwatch (pool);
+    munmap (pool->head, (size_t) xmem_layout_head_size (pool->n_slots));
+  }
+  xmem_pool_dealloc (pool);
 }

@@ -3,6 +3,9 @@
  * Threads: any. */
 #include "pool/segment.h"
 
+#include <errno.h>
+
+#include "mem/map.h"
 #include "mem/memfd.h"
 
 static struct xmem_segment *
@@ -32,7 +35,7 @@ xmem_segment_create (
     return r;
   *segment_out = segment_new (fd, size, data);
   if (!*segment_out) {
-    xmem_memfd_unmap (data, size);
+    xmem_unmap (data, size);
     return xmem_error_set (error, XMEM_NO_MEMORY, 0, "no memory for a segment");
   }
   xmem_steal_fd (&fd);
@@ -54,10 +57,28 @@ xmem_segment_import (int take_fd, uint64_t size,
     return r;
   *segment_out = segment_new (fd, (size_t) size, data);
   if (!*segment_out) {
-    xmem_memfd_unmap (data, (size_t) size);
+    xmem_unmap (data, (size_t) size);
     return xmem_error_set (error, XMEM_NO_MEMORY, 0, "no memory for a segment");
   }
   xmem_steal_fd (&fd);
+  return 0;
+}
+
+int
+xmem_segment_map (int fd, uint64_t offset, size_t size, bool writable,
+    struct xmem_segment **segment_out, struct xmem_error *error)
+{
+  void *data = xmem_map (fd, offset, size, writable);
+
+  if (!data)
+    return xmem_error_set (
+        error, XMEM_SYSTEM, errno, "cannot map %zu bytes of a pool", size);
+  xmem_map_populate (data, size, writable);
+  *segment_out = segment_new (-1, size, data);
+  if (!*segment_out) {
+    xmem_unmap (data, size);
+    return xmem_error_set (error, XMEM_NO_MEMORY, 0, "no memory for a segment");
+  }
   return 0;
 }
 
@@ -74,8 +95,9 @@ xmem_segment_unref (struct xmem_segment *segment)
   /* Whatever was done with the mapping happens before it goes away. */
   if (atomic_fetch_sub_explicit (&segment->refs, 1, memory_order_acq_rel) != 1)
     return;
-  xmem_memfd_unmap (segment->data, segment->size);
-  close (segment->fd);
+  xmem_unmap (segment->data, segment->size);
+  if (segment->fd >= 0)
+    close (segment->fd);
   free (segment);
 }
 

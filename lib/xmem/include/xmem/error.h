@@ -35,7 +35,7 @@ enum xmem_status {
   XMEM_EOS = 2, /* the stream has ended cleanly */
   XMEM_STALE = 3, /* the id names a buffer that has moved on */
   XMEM_INTERRUPTED = 4, /* the wait was interrupted on purpose */
-  XMEM_GONE = 5, /* the peer hung up without a word */
+  XMEM_GONE = 5, /* the peer hung up without a word, or died */
   XMEM_FULL = 6, /* a stated limit is reached */
 
   /* Failures */
@@ -48,6 +48,9 @@ enum xmem_status {
   XMEM_REFUSED = -7, /* the peer, or a permission, said no */
   XMEM_IN_USE = -8, /* somebody alive has that address */
   XMEM_NOT_FOUND = -9, /* nobody there */
+  XMEM_FORKED = -10, /* this object belongs to the parent process */
+  XMEM_CORRUPT = -11, /* shared data that makes no sense */
+  XMEM_UNSUPPORTED = -12, /* not on this machine, or not in this build */
 };
 
 struct xmem_error {

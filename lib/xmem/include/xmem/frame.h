@@ -50,17 +50,75 @@ enum xmem_dtype {
   XMEM_DTYPE_F64 = 11,
 };
 
+/** What an array is about. Values from XMEM_CONTENT_USER on are the
+ * application's own. */
+enum xmem_content_type {
+  XMEM_CONTENT_NONE = 0, /* not said */
+  XMEM_CONTENT_TENSOR = 1, /* an array of any shape */
+  XMEM_CONTENT_GRAY = 2, /* image, shape {height, width} */
+  XMEM_CONTENT_RGB = 3, /* image, shape {height, width, 3} */
+  XMEM_CONTENT_BGR = 4, /* image, shape {height, width, 3} */
+  XMEM_CONTENT_RGBA = 5, /* image, shape {height, width, 4} */
+  XMEM_CONTENT_BGRA = 6, /* image, shape {height, width, 4} */
+  XMEM_CONTENT_NV12 = 7, /* image, U8, shape {height * 3 / 2, width}: the luma
+                            rows, then rows of Cb and Cr in turns */
+  XMEM_CONTENT_USER = 0x10000,
+};
+
 /**
  * What the bytes of the first region are, for readers that know no caps: an
  * array of @ndim dimensions. All zero means "not described".
  */
 struct xmem_description {
-  uint32_t content_type; /* the application's own number, 0: none */
+  uint32_t content_type; /* enum xmem_content_type */
   uint16_t dtype; /* enum xmem_dtype */
   uint16_t ndim; /* 0 to XMEM_MAX_DIMS */
   uint64_t shape[XMEM_MAX_DIMS]; /* elements, outermost first */
   int64_t strides[XMEM_MAX_DIMS]; /* bytes from one element to the next */
 };
+
+/** The size of one element in bytes; 0 for XMEM_DTYPE_NONE and unknown ones. */
+XMEM_API uint64_t xmem_dtype_size (unsigned dtype);
+
+/**
+ * Describes a tensor without gaps.
+ *
+ * @ndim: 1 to XMEM_MAX_DIMS. @shape: @ndim elements, outermost first.
+ * Returns: 0; XMEM_INVALID, with *@description_out all zero.
+ */
+XMEM_API int xmem_description_set_tensor (unsigned dtype, unsigned ndim,
+    const uint64_t *shape, struct xmem_description *description_out);
+
+/**
+ * Describes an image of 8 bits per component.
+ *
+ * @content_type: XMEM_CONTENT_GRAY to XMEM_CONTENT_NV12.
+ * @stride: bytes from row to row; 0: no gaps between rows.
+ * Returns: 0; XMEM_INVALID, with *@description_out all zero: sizes of 0, odd
+ *   sizes of NV12, a stride shorter than a row.
+ */
+XMEM_API int xmem_description_set_image (enum xmem_content_type content_type,
+    uint32_t width, uint32_t height, uint32_t stride,
+    struct xmem_description *description_out);
+
+/**
+ * How many bytes the described array spans, from its first to its last.
+ *
+ * Returns: 0 for bytes without a type, for an array without elements, and for
+ *   what xmem_description_check () refuses.
+ */
+XMEM_API uint64_t xmem_description_get_span (
+    const struct xmem_description *description);
+
+/**
+ * Whether a description makes sense for so many bytes: a known dtype, at most
+ * XMEM_MAX_DIMS dimensions (none without a dtype), no negative strides, no
+ * element outside.
+ *
+ * Returns: 0, XMEM_INVALID.
+ */
+XMEM_API int xmem_description_check (const struct xmem_description *description,
+    uint64_t size_bytes, struct xmem_error *error);
 
 /* The flags of a frame are those of GstBufferFlags, whose values are part of
  * GStreamer's stable ABI. The library itself looks at these only. */

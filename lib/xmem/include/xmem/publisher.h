@@ -131,7 +131,8 @@ struct xmem_publish {
  * Blocks: up to @timeout_ns; xmem_publisher_interrupt () ends the wait.
  * Returns: 0, also when there is no subscriber; XMEM_AGAIN, XMEM_INTERRUPTED:
  *   nobody got the frame; XMEM_INVALID; XMEM_NO_MEMORY; XMEM_FULL when the
- *   regions lie in more segments than one publisher can serve (256).
+ *   regions lie in more segments than one publisher can serve (256);
+ *   XMEM_REFUSED for memory of a named pool.
  */
 XMEM_API int xmem_publisher_publish (struct xmem_publisher *publisher,
     const struct xmem_publish *frame, int64_t timeout_ns,

@@ -5,6 +5,7 @@
 #ifndef XMEM_XMEM_H
 #define XMEM_XMEM_H
 
+#include <xmem/cuda.h>
 #include <xmem/error.h>
 #include <xmem/pool.h>
 #include <xmem/frame.h>

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* Mapping shared memory, with a page of zeros behind it that nobody shares:
+ * readers that run a few bytes past the end of a frame (GStreamer's unpackers of
+ * some formats do, at odd sizes) read zeros there and do not crash. */
+#ifndef XMEM_MEM_MAP_H
+#define XMEM_MEM_MAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Maps `size` bytes of a file from `offset`, a multiple of the page size, on.
+ * Returns the mapping, or NULL and errno. */
+void *xmem_map (int fd, uint64_t offset, size_t size, bool writable);
+
+/* Populates it, so that no page fault is left for later. Kernels before 5.14
+ * do without. */
+void xmem_map_populate (void *data, size_t size, bool writable);
+
+void xmem_unmap (void *data, size_t size);
+
+/* Allocates bytes of a file now, so that running out is an error here and not a
+ * SIGBUS when a page is touched. Returns 0, or -1 and errno. */
+int xmem_allocate (int fd, uint64_t offset, uint64_t size);
+
+#endif

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/* The system calls behind named shared memory. Keeps no state. Threads: any,
+ * but threads share the locks of an fd they share.
+ *
+ * shm_open () could do neither O_TMPFILE nor linkat (); where its objects live
+ * is part of the C library's interface on Linux (shm_overview (7)). */
+#include "mem/shm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+
+#define FOLDER "/dev/shm"
+
+struct path {
+  char chars[sizeof (FOLDER) + 1 + NAME_MAX];
+};
+
+static struct path
+path_of (const char *name)
+{
+  struct path path;
+
+  snprintf (path.chars, sizeof (path.chars), FOLDER "/%s",
+      name[0] == '/' ? name + 1 : name);
+  return path;
+}
+
+int
+xmem_shm_check_name (const char *name, struct xmem_error *error)
+{
+  const char *plain = name && name[0] == '/' ? name + 1 : name;
+
+  if (!plain || plain[0] == '\0' || strlen (plain) >= NAME_MAX
+      || strchr (plain, '/') || strcmp (plain, ".") == 0
+      || strcmp (plain, "..") == 0)
+    return xmem_error_set (error, XMEM_INVALID, 0,
+        "a pool's name is \"/name\": 1 to %d bytes, no further slash",
+        NAME_MAX - 1);
+  return 0;
+}
+
+static int
+failed (struct xmem_error *error, const char *what, const char *path, int err)
+{
+  int status = err == ENOENT                    ? XMEM_NOT_FOUND
+               : err == EACCES || err == EPERM  ? XMEM_REFUSED
+               : err == EEXIST                  ? XMEM_IN_USE
+               : err == ENOSPC || err == ENOMEM ? XMEM_NO_SPACE
+                                                : XMEM_SYSTEM;
+
+  return xmem_error_set (error, status, err, "cannot %s %s", what, path);
+}
+
+int
+xmem_shm_make (mode_t mode, int *fd_out, struct xmem_error *error)
+{
+  xmem_auto_close int fd =
+      open (FOLDER, O_TMPFILE | O_RDWR | O_CLOEXEC, S_IRUSR | S_IWUSR);
+
+  if (fd < 0)
+    return failed (error, "make a file in", FOLDER, errno);
+  if (fchmod (fd, mode) < 0)
+    return failed (error, "set permissions of a file in", FOLDER, errno);
+  *fd_out = xmem_steal_fd (&fd);
+  return 0;
+}
+
+int
+xmem_shm_publish (int fd, const char *name, struct xmem_error *error)
+{
+  struct path path = path_of (name);
+  char self[32];
+
+  snprintf (self, sizeof (self), "/proc/self/fd/%d", fd);
+  if (linkat (AT_FDCWD, self, AT_FDCWD, path.chars, AT_SYMLINK_FOLLOW) < 0)
+    return failed (error, "name", path.chars, errno);
+  return 0;
+}
+
+int
+xmem_shm_open (const char *name, int *fd_out, struct xmem_error *error)
+{
+  struct path path = path_of (name);
+  struct stat st;
+  xmem_auto_close int fd =
+      open (path.chars, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+
+  if (fd < 0)
+    return failed (error, "open", path.chars, errno);
+  if (fstat (fd, &st) < 0 || !S_ISREG (st.st_mode))
+    return xmem_error_set (
+        error, XMEM_CORRUPT, 0, "%s is not shared memory", path.chars);
+  *fd_out = xmem_steal_fd (&fd);
+  return 0;
+}
+
+bool
+xmem_shm_is_named (int fd, const char *name)
+{
+  struct path path = path_of (name);
+  struct stat here;
+  struct stat there;
+
+  return fstat (fd, &here) == 0 && lstat (path.chars, &there) == 0
+         && here.st_dev == there.st_dev && here.st_ino == there.st_ino;
+}
+
+int
+xmem_shm_unlink (const char *name, struct xmem_error *error)
+{
+  struct path path = path_of (name);
+
+  if (unlink (path.chars) < 0 && errno != ENOENT)
+    return failed (error, "unlink", path.chars, errno);
+  return 0;
+}
+
+static int
+lock_op (int fd, int op, short type, unsigned byte, unsigned n_bytes,
+    short *type_out)
+{
+  struct flock lock = { .l_type = type,
+    .l_whence = SEEK_SET,
+    .l_start = (off_t) byte,
+    .l_len = (off_t) n_bytes };
+  int r = fcntl (fd, op, &lock);
+
+  if (type_out)
+    *type_out = lock.l_type;
+  return r;
+}
+
+bool
+xmem_shm_try_lock (int fd, unsigned byte)
+{
+  return lock_op (fd, F_OFD_SETLK, F_WRLCK, byte, 1, NULL) == 0;
+}
+
+bool
+xmem_shm_lock (int fd, unsigned byte, int64_t deadline)
+{
+  const struct timespec slice = { .tv_nsec = 200000 };
+
+  while (!xmem_shm_try_lock (fd, byte)) {
+    if (xmem_clock_now () >= deadline)
+      return false;
+    nanosleep (&slice, NULL);
+  }
+  return true;
+}
+
+void
+xmem_shm_unlock (int fd, unsigned byte)
+{
+  (void) lock_op (fd, F_OFD_SETLK, F_UNLCK, byte, 1, NULL);
+}
+
+bool
+xmem_shm_is_locked (int fd, unsigned byte, unsigned n_bytes)
+{
+  short type = F_UNLCK;
+
+  return lock_op (fd, F_OFD_GETLK, F_WRLCK, byte, n_bytes, &type) < 0
+         || type != F_UNLCK;
+}
