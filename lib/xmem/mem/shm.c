@@ -159,9 +159,9 @@ xmem_shm_lock (int fd, unsigned byte, int64_t deadline)
 }
 
 void
-xmem_shm_unlock (int fd, unsigned byte)
+xmem_shm_unlock (int fd, unsigned byte, unsigned n_bytes)
 {
-  (void) lock_op (fd, F_OFD_SETLK, F_UNLCK, byte, 1, NULL);
+  (void) lock_op (fd, F_OFD_SETLK, F_UNLCK, byte, n_bytes, NULL);
 }
 
 bool

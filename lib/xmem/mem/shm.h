@@ -41,7 +41,7 @@ bool xmem_shm_try_lock (int fd, unsigned byte);
 /* The same, asking until the deadline. */
 bool xmem_shm_lock (int fd, unsigned byte, int64_t deadline);
 
-void xmem_shm_unlock (int fd, unsigned byte);
+void xmem_shm_unlock (int fd, unsigned byte, unsigned n_bytes);
 
 /* Whether another fd has a lock on any of these bytes. */
 bool xmem_shm_is_locked (int fd, unsigned byte, unsigned n_bytes);

@@ -29,6 +29,7 @@
 #define DEFAULT_MODE 0600
 /* For what takes microseconds in a process that has not been stopped. */
 #define LOCK_WAIT_NS INT64_C (1000000000)
+#define ATTACH_LOOKS 10
 
 struct xmem_named {
   int fd;
@@ -63,11 +64,22 @@ lock_name (int fd, struct xmem_error *error)
       "stopped?");
 }
 
-int
-xmem_named_lock_growth (struct xmem_pool *pool, struct xmem_error *error)
+/* Closing would do, but for copies of the fd in a child that another thread is
+ * just forking. */
+static void
+unlock_all (int fd)
 {
+  xmem_shm_unlock (fd, XMEM_LOCK_NAME, XMEM_LOCK_GROWTH + 1);
+}
+
+int
+xmem_named_lock_growth (
+    struct xmem_pool *pool, int64_t deadline, struct xmem_error *error)
+{
+  int64_t enough = xmem_clock_deadline (LOCK_WAIT_NS);
+
   if (xmem_shm_lock (pool->named->fd, XMEM_LOCK_GROWTH,
-          xmem_clock_deadline (LOCK_WAIT_NS)))
+          deadline < enough ? deadline : enough))
     return 0;
   return xmem_error_set (error, XMEM_FULL, 0,
       "another process has been growing the pool for a second; was it "
@@ -77,7 +89,7 @@ xmem_named_lock_growth (struct xmem_pool *pool, struct xmem_error *error)
 void
 xmem_named_unlock_growth (struct xmem_pool *pool)
 {
-  xmem_shm_unlock (pool->named->fd, XMEM_LOCK_GROWTH);
+  xmem_shm_unlock (pool->named->fd, XMEM_LOCK_GROWTH, 1);
 }
 
 static unsigned
@@ -121,7 +133,7 @@ xmem_named_reclaim (struct xmem_pool *pool)
     /* Somebody else may have done it before we had the lock. */
     if (atomic_load (pid) != 0)
       n_freed += forget_process (pool, i);
-    xmem_shm_unlock (named->fd, process_byte (i));
+    xmem_shm_unlock (named->fd, process_byte (i), 1);
   }
   return n_freed;
 }
@@ -139,9 +151,8 @@ xmem_named_count_processes (const struct xmem_pool *pool)
 
 /* --- attaching and detaching --------------------------------------------- */
 
-/* With XMEM_LOCK_NAME. Returns 0, XMEM_FULL. */
-static int
-attach (struct xmem_pool *pool, struct xmem_error *error)
+static bool
+take_index (struct xmem_pool *pool)
 {
   struct xmem_named *named = pool->named;
 
@@ -153,10 +164,25 @@ attach (struct xmem_pool *pool, struct xmem_error *error)
     if (atomic_load (&pool->head->processes[i].pid) != 0)
       (void) forget_process (pool, i);
     atomic_store (&pool->head->processes[i].pid, pool->pid);
-    return 0;
+    return true;
+  }
+  return false;
+}
+
+/* With XMEM_LOCK_NAME. Returns 0, XMEM_FULL. */
+static int
+attach (struct xmem_pool *pool, struct xmem_error *error)
+{
+  const struct timespec pause = { .tv_nsec = 1000000 };
+
+  /* One that seems taken may be a dead one that is being reclaimed. */
+  for (unsigned i = 0; i < ATTACH_LOOKS; i++) {
+    if (take_index (pool))
+      return 0;
+    nanosleep (&pause, NULL);
   }
   return xmem_error_set (error, XMEM_FULL, 0,
-      "%s is open %d times, and that is the limit", named->name,
+      "%s is open %d times, and that is the limit", pool->named->name,
       XMEM_MAX_PROCESSES);
 }
 
@@ -179,8 +205,10 @@ xmem_named_detach (struct xmem_pool *pool)
   }
   if (pool->head)
     munmap (pool->head, (size_t) xmem_layout_head_size (pool->n_slots));
+  if (named->fd >= 0)
+    unlock_all (named->fd);
   xmem_fork_hold ();
-  xmem_named_close (pool); /* and with it go its locks */
+  xmem_named_close (pool);
   xmem_fork_release ();
   xmem_fork_unwatch (pool);
   pthread_mutex_destroy (&named->reclaim_lock);
@@ -290,32 +318,47 @@ is_pool (int fd)
          && memcmp (magic, XMEM_LAYOUT_MAGIC, sizeof (magic)) == 0;
 }
 
-/* Takes the name from a pool whose processes are all dead. The magic and the
- * locks are the same in all versions of the layout. Returns 0 also when there is
- * no such object any more. */
+/* Unlinks the name of a pool, unless it was given to another meanwhile; with
+ * only_dead also unless one of its processes is alive, which is XMEM_IN_USE. The
+ * magic and the locks are the same in all versions of the layout. */
 static int
-take_over (const char *name, struct xmem_error *error)
+remove_name (const char *name, bool only_dead, struct xmem_error *error)
 {
   xmem_auto_close int fd = -1;
   int r;
 
   r = xmem_shm_open (name, &fd, error);
-  if (r == XMEM_NOT_FOUND)
-    return 0;
   if (r != 0)
     return r;
   if (!is_pool (fd))
-    return xmem_error_set (error, XMEM_IN_USE, 0,
+    return xmem_error_set (error, XMEM_CORRUPT, 0,
         "%s is the name of shared memory that is not a pool", name);
   r = lock_name (fd, error);
   if (r != 0)
     return r;
   if (!xmem_shm_is_named (fd, name))
-    return 0;
-  if (xmem_shm_is_locked (fd, XMEM_LOCK_PROCESS, XMEM_MAX_PROCESSES))
-    return xmem_error_set (error, XMEM_IN_USE, 0,
+    r = 0;
+  else if (only_dead
+           && xmem_shm_is_locked (fd, XMEM_LOCK_PROCESS, XMEM_MAX_PROCESSES))
+    r = xmem_error_set (error, XMEM_IN_USE, 0,
         "pool %s is in use, by process %u for one", name, find_owner (fd));
-  return xmem_shm_unlink (name, error);
+  else
+    r = xmem_shm_unlink (name, error);
+  unlock_all (fd);
+  return r;
+}
+
+/* Makes the name free if the pool that has it is dead. */
+static int
+take_over (const char *name, struct xmem_error *error)
+{
+  int r = remove_name (name, true, error);
+
+  if (r == XMEM_NOT_FOUND)
+    return 0;
+  if (r == XMEM_CORRUPT && error)
+    error->status = XMEM_IN_USE;
+  return r == XMEM_CORRUPT ? XMEM_IN_USE : r;
 }
 
 static int
@@ -420,7 +463,7 @@ named_open (struct xmem_pool *pool, struct xmem_error *error)
   if (r == 0)
     r = attach (pool, error);
   if (r == 0)
-    xmem_shm_unlock (pool->named->fd, XMEM_LOCK_NAME);
+    xmem_shm_unlock (pool->named->fd, XMEM_LOCK_NAME, 1);
   return r;
 }
 
@@ -447,19 +490,7 @@ xmem_pool_open (const char *name, unsigned flags, struct xmem_pool **pool_out,
 int
 xmem_pool_unlink (const char *name, struct xmem_error *error)
 {
-  xmem_auto_close int fd = -1;
-  int r;
+  int r = xmem_shm_check_name (name, error);
 
-  r = xmem_shm_check_name (name, error);
-  if (r == 0)
-    r = xmem_shm_open (name, &fd, error);
-  if (r != 0)
-    return r;
-  if (!is_pool (fd))
-    return xmem_error_set (error, XMEM_CORRUPT, 0,
-        "%s is the name of shared memory that is not a pool", name);
-  r = lock_name (fd, error);
-  if (r == 0 && xmem_shm_is_named (fd, name))
-    r = xmem_shm_unlink (name, error);
-  return r;
+  return r == 0 ? remove_name (name, false, error) : r;
 }

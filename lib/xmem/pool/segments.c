@@ -77,9 +77,9 @@ add_segment (struct xmem_pool *pool, struct xmem_pool_segment *place,
   place->n_slots = info->n_slots;
   place->offset = info->offset;
   place->closing = false;
+  assign (pool, info->first, info->n_slots, (uint16_t) (index + 1));
   /* Last: readers look at places that have a slot size. */
   place->slot_size = info->slot_size;
-  assign (pool, info->first, info->n_slots, (uint16_t) (index + 1));
   if (index >= pool->n_places)
     pool->n_places = index + 1;
   pool->n_assigned += info->n_slots;
@@ -371,10 +371,11 @@ make_segment (struct xmem_pool *pool, struct xmem_pool_segment *place,
   place->maps[XMEM_WRITE] = memory;
   if (!pool->named)
     place->maps[XMEM_READ] = memory;
-  add_segment (pool, place, info);
-  pthread_mutex_unlock (&pool->lock);
+  /* First: nobody here must hand out what others do not know yet. */
   if (pool->named)
     announce (pool, info);
+  add_segment (pool, place, info);
+  pthread_mutex_unlock (&pool->lock);
   for (uint32_t i = 0; i < info->n_slots; i++)
     xmem_segments_mark_free (pool, info->first + i);
   return 0;
