@@ -309,7 +309,7 @@ handle_message (struct xmem_subscriber *sub, struct xmem_frame **frame_out,
       return end_of_stream (sub, m->eos);
     case XMEM_WIRE_BYE:
       sub->finished = true;
-      return XMEM_EOS;
+      return XMEM_GONE;
     case XMEM_WIRE_ERROR:
       return refused (&m->error, error);
     default:
@@ -364,7 +364,10 @@ xmem_subscriber_next (struct xmem_subscriber *sub, int64_t timeout_ns,
     error = &local;
   if (!sub->link)
     return xmem_error_set (error, XMEM_INVALID, 0, "not connected");
-  r = sub->finished ? XMEM_EOS : next_frame (sub, deadline, frame_out, error);
+  r = sub->finished ? XMEM_GONE : next_frame (sub, deadline, frame_out, error);
+  if (r == XMEM_GONE && sub->finished)
+    xmem_error_set (error, XMEM_GONE, 0,
+        "the publisher has stopped without an end of stream");
   if (r == XMEM_EOS || (r == XMEM_GONE && sub->ended))
     r = xmem_error_set (error, XMEM_EOS, 0, "end of stream");
   if (r < 0)

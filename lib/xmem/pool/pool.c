@@ -124,7 +124,9 @@ take_by_bits (
       if (bits == 0)
         break;
       index = base + (uint32_t) __builtin_ctzll (bits);
-      /* Whoever clears the bit tries, others move on. */
+      /* Each is tried once, and by whoever clears its bit. One that turns out
+       * not to serve, in a segment that has gone, is free again. */
+      mask &= ~(bits & -bits);
       if (clear_free_bit (pool, index) && take_slot (pool, index, size))
         return index;
     }
