@@ -49,15 +49,33 @@ xmem_shm_check_name (const char *name, struct xmem_error *error)
 }
 
 static int
+status_of (int err)
+{
+  switch (err) {
+    case ENOENT:
+      return XMEM_NOT_FOUND;
+    case EACCES:
+    case EPERM:
+      return XMEM_REFUSED;
+    case EEXIST:
+      return XMEM_IN_USE;
+    case ENOSPC:
+    case ENOMEM:
+      return XMEM_NO_SPACE;
+    case EISDIR: /* the name is that of something else */
+    case ELOOP:
+    case ENXIO:
+      return XMEM_CORRUPT;
+    default:
+      return XMEM_SYSTEM;
+  }
+}
+
+static int
 failed (struct xmem_error *error, const char *what, const char *path, int err)
 {
-  int status = err == ENOENT                    ? XMEM_NOT_FOUND
-               : err == EACCES || err == EPERM  ? XMEM_REFUSED
-               : err == EEXIST                  ? XMEM_IN_USE
-               : err == ENOSPC || err == ENOMEM ? XMEM_NO_SPACE
-                                                : XMEM_SYSTEM;
-
-  return xmem_error_set (error, status, err, "cannot %s %s", what, path);
+  return xmem_error_set (
+      error, status_of (err), err, "cannot %s %s", what, path);
 }
 
 int
@@ -74,14 +92,33 @@ xmem_shm_make (mode_t mode, int *fd_out, struct xmem_error *error)
   return 0;
 }
 
+/* The object behind fd, whether or not it has a name. */
+static struct path
+path_of_fd (int fd)
+{
+  struct path path;
+
+  snprintf (path.chars, sizeof (path.chars), "/proc/self/fd/%d", fd);
+  return path;
+}
+
+int
+xmem_shm_reopen (int fd, int *fd_out, struct xmem_error *error)
+{
+  struct path path = path_of_fd (fd);
+
+  *fd_out = open (path.chars, O_RDWR | O_CLOEXEC);
+  return *fd_out >= 0 ? 0 : failed (error, "open", path.chars, errno);
+}
+
 int
 xmem_shm_publish (int fd, const char *name, struct xmem_error *error)
 {
+  struct path self = path_of_fd (fd);
   struct path path = path_of (name);
-  char self[32];
 
-  snprintf (self, sizeof (self), "/proc/self/fd/%d", fd);
-  if (linkat (AT_FDCWD, self, AT_FDCWD, path.chars, AT_SYMLINK_FOLLOW) < 0)
+  if (linkat (AT_FDCWD, self.chars, AT_FDCWD, path.chars, AT_SYMLINK_FOLLOW)
+      < 0)
     return failed (error, "name", path.chars, errno);
   return 0;
 }

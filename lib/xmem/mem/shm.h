@@ -29,6 +29,9 @@ int xmem_shm_publish (int fd, const char *name, struct xmem_error *error);
  * and writing. */
 int xmem_shm_open (const char *name, int *fd_out, struct xmem_error *error);
 
+/* Another description of the same object, with locks of its own. */
+int xmem_shm_reopen (int fd, int *fd_out, struct xmem_error *error);
+
 /* Whether the name is (still) that of the object behind fd. */
 bool xmem_shm_is_named (int fd, const char *name);
 

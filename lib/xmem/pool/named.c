@@ -32,7 +32,10 @@
 #define ATTACH_LOOKS 10
 
 struct xmem_named {
-  int fd;
+  int fd; /* for mappings */
+  int lock_fd; /* another description of the file, for locks: a mapping keeps
+                  the description it was made from, in forked children too, and
+                  with it its locks */
   uint32_t index; /* of this attachment; XMEM_MAX_PROCESSES: none yet */
   pthread_mutex_t reclaim_lock;
   char name[256];
@@ -47,9 +50,13 @@ xmem_named_get_fd (const struct xmem_pool *pool)
 void
 xmem_named_close (struct xmem_pool *pool)
 {
-  if (pool->named->fd >= 0)
-    close (pool->named->fd);
-  pool->named->fd = -1;
+  struct xmem_named *named = pool->named;
+
+  if (named->fd >= 0)
+    close (named->fd);
+  if (named->lock_fd >= 0)
+    close (named->lock_fd);
+  named->fd = named->lock_fd = -1;
 }
 
 /* --- locks --------------------------------------------------------------- */
@@ -78,7 +85,7 @@ xmem_named_lock_growth (
 {
   int64_t enough = xmem_clock_deadline (LOCK_WAIT_NS);
 
-  if (xmem_shm_lock (pool->named->fd, XMEM_LOCK_GROWTH,
+  if (xmem_shm_lock (pool->named->lock_fd, XMEM_LOCK_GROWTH,
           deadline < enough ? deadline : enough))
     return 0;
   return xmem_error_set (error, XMEM_FULL, 0,
@@ -89,7 +96,7 @@ xmem_named_lock_growth (
 void
 xmem_named_unlock_growth (struct xmem_pool *pool)
 {
-  xmem_shm_unlock (pool->named->fd, XMEM_LOCK_GROWTH, 1);
+  xmem_shm_unlock (pool->named->lock_fd, XMEM_LOCK_GROWTH, 1);
 }
 
 static unsigned
@@ -128,12 +135,12 @@ xmem_named_reclaim (struct xmem_pool *pool)
     _Atomic uint32_t *pid = &pool->head->processes[i].pid;
 
     if (i == named->index || atomic_load (pid) == 0
-        || !xmem_shm_try_lock (named->fd, process_byte (i)))
+        || !xmem_shm_try_lock (named->lock_fd, process_byte (i)))
       continue;
     /* Somebody else may have done it before we had the lock. */
     if (atomic_load (pid) != 0)
       n_freed += forget_process (pool, i);
-    xmem_shm_unlock (named->fd, process_byte (i), 1);
+    xmem_shm_unlock (named->lock_fd, process_byte (i), 1);
   }
   return n_freed;
 }
@@ -145,7 +152,7 @@ xmem_named_count_processes (const struct xmem_pool *pool)
 
   for (uint32_t i = 0; i < XMEM_MAX_PROCESSES; i++)
     n += i == pool->named->index
-         || xmem_shm_is_locked (pool->named->fd, process_byte (i), 1);
+         || xmem_shm_is_locked (pool->named->lock_fd, process_byte (i), 1);
   return n;
 }
 
@@ -157,7 +164,7 @@ take_index (struct xmem_pool *pool)
   struct xmem_named *named = pool->named;
 
   for (uint32_t i = 0; i < XMEM_MAX_PROCESSES; i++) {
-    if (!xmem_shm_try_lock (named->fd, process_byte (i)))
+    if (!xmem_shm_try_lock (named->lock_fd, process_byte (i)))
       continue;
     named->index = i;
     pool->holder.bit = UINT64_C (1) << i;
@@ -194,9 +201,9 @@ xmem_named_detach (struct xmem_pool *pool)
 
   if (named->index < XMEM_MAX_PROCESSES) {
     /* Without the lock the name stays, for the next to detach or create. */
-    bool alone = lock_name (named->fd, NULL) == 0
+    bool alone = lock_name (named->lock_fd, NULL) == 0
                  && !xmem_shm_is_locked (
-                     named->fd, XMEM_LOCK_PROCESS, XMEM_MAX_PROCESSES);
+                     named->lock_fd, XMEM_LOCK_PROCESS, XMEM_MAX_PROCESSES);
 
     /* All references are gone, and so our bit from all slots. */
     atomic_store (&pool->head->processes[named->index].pid, 0);
@@ -205,8 +212,8 @@ xmem_named_detach (struct xmem_pool *pool)
   }
   if (pool->head)
     munmap (pool->head, (size_t) xmem_layout_head_size (pool->n_slots));
-  if (named->fd >= 0)
-    unlock_all (named->fd);
+  if (named->lock_fd >= 0)
+    unlock_all (named->lock_fd);
   xmem_fork_hold ();
   xmem_named_close (pool);
   xmem_fork_release ();
@@ -233,7 +240,7 @@ named_alloc (const char *name, const struct xmem_pool_params *params,
     xmem_pool_dealloc (*pool_out);
     return xmem_error_set (error, XMEM_NO_MEMORY, 0, "no memory for a pool");
   }
-  named->fd = -1;
+  named->fd = named->lock_fd = -1;
   named->index = XMEM_MAX_PROCESSES;
   strncpy (named->name, name, sizeof (named->name) - 1);
   pthread_mutex_init (&named->reclaim_lock, NULL);
@@ -277,6 +284,8 @@ make_file (struct xmem_pool *pool, mode_t mode, struct xmem_error *error)
 
   xmem_fork_hold ();
   r = xmem_shm_make (mode, &pool->named->fd, error);
+  if (r == 0)
+    r = xmem_shm_reopen (pool->named->fd, &pool->named->lock_fd, error);
   xmem_fork_release ();
   if (r != 0)
     return r;
@@ -432,6 +441,8 @@ open_file (struct xmem_pool *pool, struct xmem_error *error)
   xmem_fork_hold ();
   xmem_named_close (pool);
   r = xmem_shm_open (named->name, &named->fd, error);
+  if (r == 0)
+    r = xmem_shm_reopen (named->fd, &named->lock_fd, error);
   xmem_fork_release ();
   return r;
 }
@@ -447,7 +458,7 @@ open_locked (struct xmem_pool *pool, struct xmem_error *error)
     if (r == 0)
       r = read_header (pool, error);
     if (r == 0)
-      r = lock_name (pool->named->fd, error);
+      r = lock_name (pool->named->lock_fd, error);
   } while (r == 0 && !xmem_shm_is_named (pool->named->fd, pool->named->name));
   return r;
 }
@@ -463,7 +474,7 @@ named_open (struct xmem_pool *pool, struct xmem_error *error)
   if (r == 0)
     r = attach (pool, error);
   if (r == 0)
-    xmem_shm_unlock (pool->named->fd, XMEM_LOCK_NAME, 1);
+    xmem_shm_unlock (pool->named->lock_fd, XMEM_LOCK_NAME, 1);
   return r;
 }
 

@@ -201,10 +201,9 @@ xmem_segments_tidy (struct xmem_pool *pool)
 void
 xmem_pool_trim (struct xmem_pool *pool, uint64_t keep_size_bytes)
 {
-  xmem_scoped_lock (&pool->lock);
-
   if (pool->named || pool->forked)
     return;
+  xmem_scoped_lock (&pool->lock);
   for (unsigned i = 0; i < pool->n_places; i++) {
     struct xmem_pool_segment *segment = &pool->segments[i];
 
