@@ -20,16 +20,18 @@
 
 #include <string.h>
 
+#include "connection.h"
 #include "errors.h"
 #include "incoming.h"
 #include "timeline.h"
 
-GST_DEBUG_CATEGORY_STATIC (gst_xmem_src_debug);
+GST_DEBUG_CATEGORY (gst_xmem_src_debug); /* connection.c's too */
 #define GST_CAT_DEFAULT gst_xmem_src_debug
 
 #define DEFAULT_SOCKET_PATH XMEM_DEFAULT_ADDRESS
 #define DEFAULT_MAX_BUFFERS 4
 #define DEFAULT_CONNECTION_TIMEOUT 5 /* s */
+#define DEFAULT_RECONNECT_INTERVAL 20 /* ms */
 #define MAX_CAPS_DEPTH 32
 
 /* Where running time 0 lies in our segment when times come before it, as
@@ -43,6 +45,9 @@ enum {
   PROP_DELIVERY,
   PROP_MAX_BUFFERS,
   PROP_CONNECTION_TIMEOUT,
+  PROP_ON_DISCONNECT,
+  PROP_ON_EOS,
+  PROP_RECONNECT_INTERVAL,
   PROP_STATS,
 };
 
@@ -54,12 +59,15 @@ struct _GstXmemSrc {
   enum xmem_delivery delivery;
   guint max_buffers;
   guint connection_timeout;
+  GstXmemOnDisconnect on_disconnect;
+  GstXmemOnEos on_eos;
+  guint reconnect_interval;
 
   /* From start to stop; changed under the object lock */
   struct xmem_subscriber *subscriber;
 
   /* The streaming thread's */
-  gboolean connected;
+  GstXmemConnection connection;
   guint32 epoch;
   guint64 next_sequence; /* of the frame that would follow without a gap */
   GstCaps *caps; /* of the stream, NULL without */
@@ -115,6 +123,7 @@ gst_xmem_src_start (GstBaseSrc *src)
   params.name = GST_OBJECT_NAME (self);
   params.delivery = self->delivery;
   params.n_buffers = self->max_buffers;
+  params.retry_ns = self->reconnect_interval * GST_MSECOND;
   if (xmem_subscriber_new (&params, &subscriber, &error) != 0) {
     gst_xmem_post_error (
         GST_ELEMENT (self), "Cannot subscribe", self->socket_path, &error);
@@ -124,7 +133,17 @@ gst_xmem_src_start (GstBaseSrc *src)
   self->subscriber = subscriber;
   self->frames_repacked = self->frames_copied = 0;
   GST_OBJECT_UNLOCK (self);
-  self->connected = FALSE;
+  self->connection = (GstXmemConnection){
+    .element = GST_ELEMENT (self),
+    .address = self->socket_path,
+    .subscriber = subscriber,
+    .on_disconnect = self->on_disconnect,
+    .on_eos = self->on_eos,
+    .timeout_ns = self->connection_timeout > 0
+                      ? (gint64) self->connection_timeout * GST_SECOND
+                      : XMEM_WAIT_FOREVER,
+  };
+  gst_xmem_timeline_init (&self->timeline, gst_base_src_is_live (src));
   self->format.is_video = FALSE;
   return TRUE;
 }
@@ -266,50 +285,22 @@ gst_xmem_src_is_seekable (GstBaseSrc *src)
 
 /* --- receiving ----------------------------------------------------------- */
 
-static GstFlowReturn
-fail (GstXmemSrc *self, const gchar *what, const struct xmem_error *error)
-{
-  if (error->status == XMEM_INTERRUPTED)
-    return GST_FLOW_FLUSHING;
-  gst_xmem_post_error (GST_ELEMENT (self), what, self->socket_path, error);
-  return GST_FLOW_ERROR;
-}
-
-static GstFlowReturn
-ensure_connected (GstXmemSrc *self)
-{
-  gint64 timeout_ns = self->connection_timeout > 0
-                          ? (gint64) self->connection_timeout * GST_SECOND
-                          : XMEM_WAIT_FOREVER;
-  struct xmem_error error;
-
-  if (self->connected)
-    return GST_FLOW_OK;
-  if (xmem_subscriber_connect (self->subscriber, timeout_ns, &error) != 0)
-    return fail (self, "Cannot connect", &error);
-  self->connected = TRUE;
-  self->epoch = 0;
-  self->next_sequence = XMEM_NONE;
-  gst_xmem_timeline_init (
-      &self->timeline, gst_base_src_is_live (GST_BASE_SRC (self)));
-  GST_INFO_OBJECT (self, "connected, may hold %u frames",
-      xmem_subscriber_get_grant (self->subscriber));
-  return GST_FLOW_OK;
-}
-
+/* The next frame to show; whatever has to be known before it is known. */
 static GstFlowReturn
 next_frame (GstXmemSrc *self, struct xmem_frame **frame)
 {
-  struct xmem_error error;
-  int r;
+  gboolean renewed;
+  GstFlowReturn flow;
 
-  r = xmem_subscriber_next (self->subscriber, XMEM_WAIT_FOREVER, frame, &error);
-  if (r == XMEM_EOS)
-    return GST_FLOW_EOS;
-  if (r == XMEM_GONE)
-    return fail (
-        self, "The producer went away without an end of stream", &error);
-  return r == 0 ? GST_FLOW_OK : fail (self, "Cannot receive", &error);
+  flow = gst_xmem_connection_next (&self->connection, frame, &renewed);
+  if (flow != GST_FLOW_OK || !renewed)
+    return flow;
+  /* Not what counted before: epochs and sequences begin anew. */
+  self->epoch = 0;
+  self->next_sequence = XMEM_NONE;
+  if (self->timeline.started)
+    gst_xmem_timeline_renew (&self->timeline);
+  return GST_FLOW_OK;
 }
 
 static gboolean
@@ -421,9 +412,7 @@ gst_xmem_src_create (GstPushSrc *src, GstBuffer **buffer)
   struct xmem_frame *frame;
   GstFlowReturn flow;
 
-  flow = ensure_connected (self);
-  while (flow == GST_FLOW_OK
-         && (flow = next_frame (self, &frame)) == GST_FLOW_OK
+  while ((flow = next_frame (self, &frame)) == GST_FLOW_OK
          && is_outdated (self, frame))
     xmem_frame_unref (frame);
   if (flow != GST_FLOW_OK)
@@ -497,6 +486,15 @@ gst_xmem_src_set_property (
     case PROP_CONNECTION_TIMEOUT:
       self->connection_timeout = g_value_get_uint (value);
       break;
+    case PROP_ON_DISCONNECT:
+      self->on_disconnect = g_value_get_enum (value);
+      break;
+    case PROP_ON_EOS:
+      self->on_eos = g_value_get_enum (value);
+      break;
+    case PROP_RECONNECT_INTERVAL:
+      self->reconnect_interval = g_value_get_uint (value);
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
   }
@@ -526,6 +524,15 @@ gst_xmem_src_get_property (
       break;
     case PROP_CONNECTION_TIMEOUT:
       g_value_set_uint (value, self->connection_timeout);
+      break;
+    case PROP_ON_DISCONNECT:
+      g_value_set_enum (value, self->on_disconnect);
+      break;
+    case PROP_ON_EOS:
+      g_value_set_enum (value, self->on_eos);
+      break;
+    case PROP_RECONNECT_INTERVAL:
+      g_value_set_uint (value, self->reconnect_interval);
       break;
     case PROP_STATS:
       g_value_take_boxed (value, make_stats (self));
@@ -572,6 +579,19 @@ install_properties (GObjectClass *klass)
       g_param_spec_uint ("connection-timeout", "Connection timeout",
           "Seconds to wait for a producer that is not there yet (0 = no limit)",
           0, G_MAXUINT, DEFAULT_CONNECTION_TIMEOUT, rw));
+  g_object_class_install_property (klass, PROP_ON_DISCONNECT,
+      g_param_spec_enum ("on-disconnect", "On disconnect",
+          "What to do when the producer stops or dies without an end of stream",
+          gst_xmem_on_disconnect_get_type (), GST_XMEM_ON_DISCONNECT_RECONNECT,
+          rw));
+  g_object_class_install_property (klass, PROP_ON_EOS,
+      g_param_spec_enum ("on-eos", "On end of stream",
+          "What to do when the producer's stream ends",
+          gst_xmem_on_eos_get_type (), GST_XMEM_ON_EOS_EOS, rw));
+  g_object_class_install_property (klass, PROP_RECONNECT_INTERVAL,
+      g_param_spec_uint ("reconnect-interval", "Reconnect interval",
+          "Milliseconds between two looks for a producer", 1, G_MAXINT,
+          DEFAULT_RECONNECT_INTERVAL, rw));
   g_object_class_install_property (klass, PROP_STATS,
       g_param_spec_boxed ("stats", "Statistics",
           "Frames received, lost, copied, repacked, held; one-way latency in "
@@ -591,6 +611,8 @@ gst_xmem_src_class_init (GstXmemSrcClass *klass)
   object_class->finalize = gst_xmem_src_finalize;
   install_properties (object_class);
   gst_type_mark_as_plugin_api (gst_xmem_delivery_get_type (), 0);
+  gst_type_mark_as_plugin_api (gst_xmem_on_disconnect_get_type (), 0);
+  gst_type_mark_as_plugin_api (gst_xmem_on_eos_get_type (), 0);
 
   element_class->change_state = gst_xmem_src_change_state;
   src_class->start = gst_xmem_src_start;
@@ -622,6 +644,9 @@ gst_xmem_src_init (GstXmemSrc *self)
   self->delivery = XMEM_DELIVERY_LATEST;
   self->max_buffers = DEFAULT_MAX_BUFFERS;
   self->connection_timeout = DEFAULT_CONNECTION_TIMEOUT;
+  self->on_disconnect = GST_XMEM_ON_DISCONNECT_RECONNECT;
+  self->on_eos = GST_XMEM_ON_EOS_EOS;
+  self->reconnect_interval = DEFAULT_RECONNECT_INTERVAL;
   gst_base_src_set_live (GST_BASE_SRC (self), TRUE);
   gst_base_src_set_format (GST_BASE_SRC (self), GST_FORMAT_TIME);
 }

@@ -131,6 +131,10 @@ const struct golden golden_messages[] = {
       .hex = "0c00 0100 10000000"
              "0000000000000000",
       .message = { .type = XMEM_WIRE_BYE } },
+  { .name = "bye-after-the-end",
+      .hex = "0c00 0100 10000000"
+             "0100000000000000",
+      .message = { .type = XMEM_WIRE_BYE, .bye = XMEM_WIRE_BYE_ENDED } },
 };
 
 const size_t golden_n_messages =

@@ -103,7 +103,7 @@ messages_equal (
     case XMEM_WIRE_EOS:
       return a->eos == b->eos;
     case XMEM_WIRE_BYE:
-      return true;
+      return a->bye == b->bye;
   }
   return false;
 }

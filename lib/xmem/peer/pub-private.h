@@ -82,6 +82,7 @@ struct xmem_publisher {
   int epoll_fd;
   int wake_fd; /* an eventfd that ends an epoll_wait */
   bool started; /* a frame was published since the last end of stream */
+  bool ended; /* no frame was published since there was one */
   bool closing;
   bool interrupted;
 

@@ -433,7 +433,8 @@ xmem_publisher_new (const struct xmem_publisher_params *params,
 static void
 say_bye (struct xmem_publisher *pub)
 {
-  struct xmem_wire_message bye = { .type = XMEM_WIRE_BYE };
+  const struct xmem_wire_message bye = { .type = XMEM_WIRE_BYE,
+    .bye = pub->ended ? XMEM_WIRE_BYE_ENDED : 0 };
 
   for (struct pub_client *c = pub->clients; c; c = c->next) {
     if (is_idle (c)) {
@@ -564,6 +565,7 @@ publish_locked (struct xmem_publisher *pub, const struct xmem_publish *publish,
   if (r != 0)
     return r;
   pub->started = true;
+  pub->ended = false;
   pub->stats.frames_published++;
   for (struct pub_client *c = pub->clients; c; c = c->next)
     pub_client_offer (pub, c, frame);
@@ -630,6 +632,7 @@ xmem_publisher_send_eos (struct xmem_publisher *pub)
   pthread_mutex_lock (&pub->lock);
   eos.eos = pub->next_sequence;
   pub->started = false;
+  pub->ended = true;
   for (struct pub_client *c = pub->clients; c; c = c->next)
     pub_client_finish (pub, c, &eos);
   pthread_mutex_unlock (&pub->lock);

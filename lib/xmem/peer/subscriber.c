@@ -19,8 +19,7 @@
 #define DEFAULT_BUFFERS 4
 /* Messages that are no frames, read in one go even past the timeout. */
 #define MAX_OTHERS 64
-/* Between two looks whether a publisher is there by now. */
-#define RETRY_NS INT64_C (20000000)
+#define DEFAULT_RETRY_NS INT64_C (20000000)
 /* What a publisher that took the connection gets at least for its answer. */
 #define HANDSHAKE_NS INT64_C (2000000000)
 
@@ -29,6 +28,7 @@ struct xmem_subscriber {
   char *name;
   enum xmem_delivery delivery;
   uint32_t n_buffers;
+  int64_t retry_ns;
   int interrupt_fd; /* an eventfd, readable while interrupted */
   bool ended; /* EOS was heard, and no frame since */
   bool finished; /* BYE was heard: nothing will follow */
@@ -229,8 +229,8 @@ xmem_subscriber_connect (
       error->status = XMEM_NOT_FOUND;
       return XMEM_NOT_FOUND;
     }
-    if (wait_fd (
-            sub, -1, 0, now + RETRY_NS < deadline ? now + RETRY_NS : deadline)
+    if (wait_fd (sub, -1, 0,
+            deadline - now > sub->retry_ns ? now + sub->retry_ns : deadline)
         == XMEM_INTERRUPTED)
       return xmem_error_set (error, XMEM_INTERRUPTED, 0, "interrupted");
   }
@@ -309,6 +309,7 @@ handle_message (struct xmem_subscriber *sub, struct xmem_frame **frame_out,
       return end_of_stream (sub, m->eos);
     case XMEM_WIRE_BYE:
       sub->finished = true;
+      sub->ended |= m->bye & XMEM_WIRE_BYE_ENDED;
       return XMEM_GONE;
     case XMEM_WIRE_ERROR:
       return refused (&m->error, error);
@@ -395,6 +396,9 @@ xmem_subscriber_new (const struct xmem_subscriber_params *params,
   pthread_mutex_init (&sub->lock, NULL);
   sub->delivery = params->delivery;
   sub->n_buffers = params->n_buffers ? params->n_buffers : DEFAULT_BUFFERS;
+  sub->retry_ns = params->retry_ns > 0 && params->retry_ns < INT64_MAX / 2
+                      ? (int64_t) params->retry_ns
+                      : DEFAULT_RETRY_NS;
   sub->address =
       strdup (params->address ? params->address : XMEM_DEFAULT_ADDRESS);
   sub->name = params->name ? strdup (params->name) : NULL;

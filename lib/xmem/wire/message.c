@@ -480,7 +480,7 @@ put_body (struct xmem_writer *w, const struct xmem_wire_message *m)
       put_u64 (w, m->eos);
       break;
     case XMEM_WIRE_BYE:
-      put_u64 (w, 0);
+      put_u64 (w, m->bye);
       break;
   }
 }
@@ -519,7 +519,7 @@ get_body (struct xmem_reader *r, struct xmem_wire_message *m)
       m->eos = get_u64 (r);
       return true;
     case XMEM_WIRE_BYE:
-      get_u64 (r);
+      m->bye = get_u64 (r);
       return true;
   }
   return false;

@@ -35,6 +35,9 @@ enum xmem_wire_type {
   XMEM_WIRE_BYE = 12,
 };
 
+/* Of BYE: the stream has ended before. */
+#define XMEM_WIRE_BYE_ENDED UINT64_C (1)
+
 enum xmem_wire_segment_kind { XMEM_WIRE_SEGMENT_MEMFD = 1 };
 
 /* Bytes that stay in the message they were read from, not terminated. */
@@ -113,6 +116,7 @@ struct xmem_wire_message {
     struct xmem_wire_frame frame;
     struct xmem_wire_sequences sequences; /* RELEASE, DETACH */
     uint64_t eos; /* the number of frames published so far */
+    uint64_t bye; /* XMEM_WIRE_BYE_ENDED, or 0 */
   };
 };
 

@@ -30,6 +30,7 @@ struct xmem_subscriber_params {
   enum xmem_delivery delivery;
   uint32_t n_buffers; /* frames we want to hold at once; 0: 4. The publisher
                          may grant fewer */
+  uint64_t retry_ns; /* between two looks for a publisher; 0: 20 ms */
 };
 
 /**
@@ -69,7 +70,7 @@ XMEM_API int xmem_subscriber_connect (struct xmem_subscriber *subscriber,
  *   and thereby the frame to the publisher.
  * Blocks: up to @timeout_ns.
  * Returns: 0; XMEM_AGAIN; XMEM_EOS after the last frame of a stream;
- *   XMEM_GONE when the publisher hung up without an end of stream;
+ *   XMEM_GONE when the publisher stopped or died without an end of stream;
  *   XMEM_INTERRUPTED; negative on failures, after which the connection is
  *   closed.
  */
