@@ -21,6 +21,8 @@
  */
 #include "gstxmemsink.h"
 
+#include <gst/video/video.h>
+
 #include "allocation.h"
 #include "announcement.h"
 #include "errors.h"
@@ -284,6 +286,7 @@ gst_xmem_sink_propose_allocation (GstBaseSink *sink, GstQuery *query)
   if (!self->allocator)
     return FALSE;
   gst_xmem_allocation_propose (self->allocator, query);
+  gst_query_add_allocation_meta (query, GST_VIDEO_META_API_TYPE, NULL);
   return TRUE;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The plugin "xmem": xmemsink and xmemsrc. */
+/* The plugin "xmem": xmemsink, xmemsrc and xmemalloc. */
+#include "gstxmemalloc.h"
 #include "gstxmemsink.h"
 #include "gstxmemsrc.h"
 
@@ -7,7 +8,8 @@ static gboolean
 plugin_init (GstPlugin *plugin)
 {
   return GST_ELEMENT_REGISTER (xmemsink, plugin)
-         && GST_ELEMENT_REGISTER (xmemsrc, plugin);
+         && GST_ELEMENT_REGISTER (xmemsrc, plugin)
+         && GST_ELEMENT_REGISTER (xmemalloc, plugin);
 }
 
 GST_PLUGIN_DEFINE (GST_VERSION_MAJOR, GST_VERSION_MINOR, xmem,
