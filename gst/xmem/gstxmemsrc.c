@@ -24,6 +24,7 @@
 #include "errors.h"
 #include "incoming.h"
 #include "timeline.h"
+#include "uri.h"
 
 GST_DEBUG_CATEGORY (gst_xmem_src_debug); /* connection.c's too */
 #define GST_CAT_DEFAULT gst_xmem_src_debug
@@ -82,10 +83,14 @@ struct _GstXmemSrc {
   guint64 frames_copied;
 };
 
+static void gst_xmem_src_uri_handler_init (GstURIHandlerInterface *iface);
+
 G_DEFINE_TYPE_WITH_CODE (GstXmemSrc, gst_xmem_src, GST_TYPE_PUSH_SRC,
-    GST_DEBUG_CATEGORY_INIT (gst_xmem_src_debug, "xmemsrc", 0, "xmem source"))
+    G_IMPLEMENT_INTERFACE (GST_TYPE_URI_HANDLER, gst_xmem_src_uri_handler_init)
+        GST_DEBUG_CATEGORY_INIT (
+            gst_xmem_src_debug, "xmemsrc", 0, "xmem source"))
 GST_ELEMENT_REGISTER_DEFINE (
-    xmemsrc, "xmemsrc", GST_RANK_NONE, GST_TYPE_XMEM_SRC)
+    xmemsrc, "xmemsrc", GST_RANK_PRIMARY, GST_TYPE_XMEM_SRC)
 
 static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE (
     "src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS_ANY);
@@ -430,6 +435,54 @@ gst_xmem_src_create (GstPushSrc *src, GstBuffer **buffer)
   }
   xmem_frame_unref (frame);
   return flow;
+}
+
+/* --- xmem://NAME and xmem:///path ---------------------------------------- */
+
+static GstURIType
+gst_xmem_src_uri_get_type (GType type)
+{
+  return GST_URI_SRC;
+}
+
+static const gchar *const *
+gst_xmem_src_uri_get_protocols (GType type)
+{
+  static const gchar *const protocols[] = { "xmem", NULL };
+
+  return protocols;
+}
+
+static gchar *
+gst_xmem_src_uri_get_uri (GstURIHandler *handler)
+{
+  GstXmemSrc *self = GST_XMEM_SRC (handler);
+  gchar *uri;
+
+  GST_OBJECT_LOCK (self);
+  uri = gst_xmem_uri_from_address (self->socket_path);
+  GST_OBJECT_UNLOCK (self);
+  return uri;
+}
+
+static gboolean
+gst_xmem_src_uri_set_uri (
+    GstURIHandler *handler, const gchar *uri, GError **error)
+{
+  g_autofree gchar *address = gst_xmem_uri_to_address (uri, error);
+
+  if (address)
+    g_object_set (handler, "socket-path", address, NULL);
+  return address != NULL;
+}
+
+static void
+gst_xmem_src_uri_handler_init (GstURIHandlerInterface *iface)
+{
+  iface->get_type = gst_xmem_src_uri_get_type;
+  iface->get_protocols = gst_xmem_src_uri_get_protocols;
+  iface->get_uri = gst_xmem_src_uri_get_uri;
+  iface->set_uri = gst_xmem_src_uri_set_uri;
 }
 
 /* --- properties ---------------------------------------------------------- */
