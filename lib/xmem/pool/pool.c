@@ -585,11 +585,10 @@ get_buffer (struct xmem_pool *pool, uint64_t id, unsigned n_taken,
       &pool->slots[index], xmem_slot_generation (id), n_taken, &change);
   if (change == XMEM_HOLD_FIRST)
     xmem_pool_ref (pool);
+  if (change == XMEM_HOLD_FREED)
+    xmem_pool_slot_freed (pool, index);
   if (change == XMEM_HOLD_FREED || change == XMEM_HOLD_LAST)
     xmem_pool_unref (pool);
-  /* To whoever looked at the slot meanwhile it was not free. */
-  if (r != 0 && xmem_slot_is_free (atomic_load (&pool->slots[index].state)))
-    xmem_pool_slot_freed (pool, index);
   if (r != 0)
     return xmem_error_set (error, r, 0,
         n_taken ? "no reference on buffer %#llx is in flight"
