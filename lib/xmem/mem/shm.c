@@ -11,7 +11,6 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -124,16 +123,16 @@ xmem_shm_publish (int fd, const char *name, struct xmem_error *error)
 }
 
 int
-xmem_shm_open (const char *name, int *fd_out, struct xmem_error *error)
+xmem_shm_open (const char *name, int *fd_out, struct stat *stat_out,
+    struct xmem_error *error)
 {
   struct path path = path_of (name);
-  struct stat st;
   xmem_auto_close int fd =
       open (path.chars, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 
   if (fd < 0)
     return failed (error, "open", path.chars, errno);
-  if (fstat (fd, &st) < 0 || !S_ISREG (st.st_mode))
+  if (fstat (fd, stat_out) < 0 || !S_ISREG (stat_out->st_mode))
     return xmem_error_set (
         error, XMEM_CORRUPT, 0, "%s is not shared memory", path.chars);
   *fd_out = xmem_steal_fd (&fd);
@@ -141,14 +140,13 @@ xmem_shm_open (const char *name, int *fd_out, struct xmem_error *error)
 }
 
 bool
-xmem_shm_is_named (int fd, const char *name)
+xmem_shm_is_named (const struct stat *object, const char *name)
 {
   struct path path = path_of (name);
-  struct stat here;
   struct stat there;
 
-  return fstat (fd, &here) == 0 && lstat (path.chars, &there) == 0
-         && here.st_dev == there.st_dev && here.st_ino == there.st_ino;
+  return lstat (path.chars, &there) == 0 && object->st_dev == there.st_dev
+         && object->st_ino == there.st_ino;
 }
 
 int

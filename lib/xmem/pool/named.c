@@ -36,6 +36,7 @@ struct xmem_named {
   int lock_fd; /* another description of the file, for locks: a mapping keeps
                   the description it was made from, in forked children too, and
                   with it its locks */
+  struct stat stat; /* of the file */
   uint32_t index; /* of this attachment; XMEM_MAX_PROCESSES: none yet */
   pthread_mutex_t reclaim_lock;
   char name[256];
@@ -158,19 +159,23 @@ xmem_named_count_processes (const struct xmem_pool *pool)
 
 /* --- attaching and detaching --------------------------------------------- */
 
+/* An index that nobody has; with `dead` one whose process did not detach. */
 static bool
-take_index (struct xmem_pool *pool)
+take_index (struct xmem_pool *pool, bool dead)
 {
   struct xmem_named *named = pool->named;
 
   for (uint32_t i = 0; i < XMEM_MAX_PROCESSES; i++) {
-    if (!xmem_shm_try_lock (named->lock_fd, process_byte (i)))
+    _Atomic uint32_t *pid = &pool->head->processes[i].pid;
+
+    if ((atomic_load (pid) != 0) != dead
+        || !xmem_shm_try_lock (named->lock_fd, process_byte (i)))
       continue;
     named->index = i;
     pool->holder.bit = UINT64_C (1) << i;
-    if (atomic_load (&pool->head->processes[i].pid) != 0)
+    if (atomic_load (pid) != 0)
       (void) forget_process (pool, i);
-    atomic_store (&pool->head->processes[i].pid, pool->pid);
+    atomic_store (pid, pool->pid);
     return true;
   }
   return false;
@@ -184,7 +189,7 @@ attach (struct xmem_pool *pool, struct xmem_error *error)
 
   /* One that seems taken may be a dead one that is being reclaimed. */
   for (unsigned i = 0; i < ATTACH_LOOKS; i++) {
-    if (take_index (pool))
+    if (take_index (pool, false) || take_index (pool, true))
       return 0;
     nanosleep (&pause, NULL);
   }
@@ -207,7 +212,7 @@ xmem_named_detach (struct xmem_pool *pool)
 
     /* All references are gone, and so our bit from all slots. */
     atomic_store (&pool->head->processes[named->index].pid, 0);
-    if (alone && xmem_shm_is_named (named->fd, named->name))
+    if (alone && xmem_shm_is_named (&named->stat, named->name))
       (void) xmem_shm_unlink (named->name, NULL);
   }
   if (pool->head)
@@ -289,7 +294,8 @@ make_file (struct xmem_pool *pool, mode_t mode, struct xmem_error *error)
   xmem_fork_release ();
   if (r != 0)
     return r;
-  if (xmem_allocate (pool->named->fd, 0, size) < 0)
+  if (xmem_allocate (pool->named->fd, 0, size) < 0
+      || fstat (pool->named->fd, &pool->named->stat) < 0)
     return xmem_error_set (error,
         errno == ENOSPC || errno == EFBIG ? XMEM_NO_SPACE : XMEM_SYSTEM, errno,
         "cannot allocate %llu bytes in /dev/shm", (unsigned long long) size);
@@ -334,9 +340,10 @@ static int
 remove_name (const char *name, bool only_dead, struct xmem_error *error)
 {
   xmem_auto_close int fd = -1;
+  struct stat st;
   int r;
 
-  r = xmem_shm_open (name, &fd, error);
+  r = xmem_shm_open (name, &fd, &st, error);
   if (r != 0)
     return r;
   if (!is_pool (fd))
@@ -345,7 +352,7 @@ remove_name (const char *name, bool only_dead, struct xmem_error *error)
   r = lock_name (fd, error);
   if (r != 0)
     return r;
-  if (!xmem_shm_is_named (fd, name))
+  if (!xmem_shm_is_named (&st, name))
     r = 0;
   else if (only_dead
            && xmem_shm_is_locked (fd, XMEM_LOCK_PROCESS, XMEM_MAX_PROCESSES))
@@ -413,17 +420,16 @@ static int
 read_header (struct xmem_pool *pool, struct xmem_error *error)
 {
   struct xmem_layout_header header;
-  struct stat st;
   ssize_t n;
   int r;
 
   memset (&header, 0, offsetof (struct xmem_layout_header, processes));
   n = pread (pool->named->fd, &header,
       offsetof (struct xmem_layout_header, processes), 0);
-  if (n < 0 || fstat (pool->named->fd, &st) < 0)
+  if (n < 0)
     return xmem_error_set (
         error, XMEM_SYSTEM, errno, "cannot read %s", pool->named->name);
-  r = xmem_layout_check (&header, (uint64_t) st.st_size, error);
+  r = xmem_layout_check (&header, (uint64_t) pool->named->stat.st_size, error);
   if (r != 0)
     return r;
   pool->n_slots = header.n_slots;
@@ -440,7 +446,7 @@ open_file (struct xmem_pool *pool, struct xmem_error *error)
 
   xmem_fork_hold ();
   xmem_named_close (pool);
-  r = xmem_shm_open (named->name, &named->fd, error);
+  r = xmem_shm_open (named->name, &named->fd, &named->stat, error);
   if (r == 0)
     r = xmem_shm_reopen (named->fd, &named->lock_fd, error);
   xmem_fork_release ();
@@ -459,7 +465,8 @@ open_locked (struct xmem_pool *pool, struct xmem_error *error)
       r = read_header (pool, error);
     if (r == 0)
       r = lock_name (pool->named->lock_fd, error);
-  } while (r == 0 && !xmem_shm_is_named (pool->named->fd, pool->named->name));
+  } while (
+      r == 0 && !xmem_shm_is_named (&pool->named->stat, pool->named->name));
   return r;
 }
 
