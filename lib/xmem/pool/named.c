@@ -36,7 +36,8 @@ struct xmem_named {
   int lock_fd; /* another description of the file, for locks: a mapping keeps
                   the description it was made from, in forked children too, and
                   with it its locks */
-  struct stat stat; /* of the file */
+  struct stat stat; /* of fd */
+  struct stat lock_stat; /* of lock_fd: the same file, or it gets no further */
   uint32_t index; /* of this attachment; XMEM_MAX_PROCESSES: none yet */
   pthread_mutex_t reclaim_lock;
   char name[256];
@@ -448,9 +449,18 @@ open_file (struct xmem_pool *pool, struct xmem_error *error)
   xmem_named_close (pool);
   r = xmem_shm_open (named->name, &named->fd, &named->stat, error);
   if (r == 0)
-    r = xmem_shm_reopen (named->fd, &named->lock_fd, error);
+    r = xmem_shm_open (named->name, &named->lock_fd, &named->lock_stat, error);
   xmem_fork_release ();
   return r;
+}
+
+/* Whether what was opened, twice by name, is one file and still has the name. */
+static bool
+is_current (const struct xmem_named *named)
+{
+  return named->stat.st_dev == named->lock_stat.st_dev
+         && named->stat.st_ino == named->lock_stat.st_ino
+         && xmem_shm_is_named (&named->stat, named->name);
 }
 
 /* With the file's XMEM_LOCK_NAME if it returns 0. */
@@ -465,8 +475,7 @@ open_locked (struct xmem_pool *pool, struct xmem_error *error)
       r = read_header (pool, error);
     if (r == 0)
       r = lock_name (pool->named->lock_fd, error);
-  } while (
-      r == 0 && !xmem_shm_is_named (&pool->named->stat, pool->named->name));
+  } while (r == 0 && !is_current (pool->named));
   return r;
 }
 
