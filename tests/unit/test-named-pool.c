@@ -546,7 +546,7 @@ expect_no_pool (void)
   struct xmem_error error;
 
   expect_open (named_name (), XMEM_CORRUPT, &error);
-  harness_assert_contains (error.message, named_path ());
+  harness_assert_contains (error.message, named_name ());
   expect_create (named_name (), XMEM_IN_USE, &error);
   harness_assert_status (
       xmem_pool_unlink (named_name (), &error), XMEM_CORRUPT, &error);

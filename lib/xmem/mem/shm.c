@@ -11,6 +11,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -123,30 +124,40 @@ xmem_shm_publish (int fd, const char *name, struct xmem_error *error)
 }
 
 int
-xmem_shm_open (const char *name, int *fd_out, struct stat *stat_out,
-    struct xmem_error *error)
+xmem_shm_open (const char *name, int *fd_out, struct xmem_error *error)
 {
   struct path path = path_of (name);
-  xmem_auto_close int fd =
-      open (path.chars, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 
-  if (fd < 0)
-    return failed (error, "open", path.chars, errno);
-  if (fstat (fd, stat_out) < 0 || !S_ISREG (stat_out->st_mode))
-    return xmem_error_set (
-        error, XMEM_CORRUPT, 0, "%s is not shared memory", path.chars);
-  *fd_out = xmem_steal_fd (&fd);
-  return 0;
+  /* Not to wait for who opens the other end of a pipe. */
+  *fd_out = open (path.chars, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  return *fd_out >= 0 ? 0 : failed (error, "open", path.chars, errno);
+}
+
+static bool
+is_same (const struct stat *one, const struct stat *other)
+{
+  return one->st_dev == other->st_dev && one->st_ino == other->st_ino;
 }
 
 bool
-xmem_shm_is_named (const struct stat *object, const char *name)
+xmem_shm_is_named (int fd, const char *name)
 {
   struct path path = path_of (name);
+  struct stat here;
   struct stat there;
 
-  return lstat (path.chars, &there) == 0 && object->st_dev == there.st_dev
-         && object->st_ino == there.st_ino;
+  return fstat (fd, &here) == 0 && lstat (path.chars, &there) == 0
+         && is_same (&here, &there);
+}
+
+bool
+xmem_shm_is_linked (int fd, int other_fd)
+{
+  struct stat one;
+  struct stat other;
+
+  return fstat (fd, &one) == 0 && fstat (other_fd, &other) == 0
+         && is_same (&one, &other) && one.st_nlink > 0;
 }
 
 int

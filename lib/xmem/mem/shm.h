@@ -11,7 +11,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/stat.h>
+#include <sys/types.h>
 
 #include "base/error.h"
 
@@ -25,16 +25,18 @@ int xmem_shm_make (mode_t mode, int *fd_out, struct xmem_error *error);
 /* Gives it its name. Returns 0, XMEM_IN_USE when there is one, failures. */
 int xmem_shm_publish (int fd, const char *name, struct xmem_error *error);
 
-/* Returns 0, XMEM_NOT_FOUND, XMEM_REFUSED, XMEM_CORRUPT for what is no shared
- * memory, XMEM_SYSTEM; gives an fd for reading and writing, and its fstat (). */
-int xmem_shm_open (const char *name, int *fd_out, struct stat *stat_out,
-    struct xmem_error *error);
+/* Returns 0, XMEM_NOT_FOUND, XMEM_REFUSED, XMEM_CORRUPT for what cannot be
+ * shared memory, XMEM_SYSTEM; gives an fd for reading and writing. */
+int xmem_shm_open (const char *name, int *fd_out, struct xmem_error *error);
 
 /* Another description of the same object, with locks of its own. */
 int xmem_shm_reopen (int fd, int *fd_out, struct xmem_error *error);
 
-/* Whether the name is (still) that of the object with this fstat (). */
-bool xmem_shm_is_named (const struct stat *object, const char *name);
+/* Whether the name is (still) that of the object behind fd. */
+bool xmem_shm_is_named (int fd, const char *name);
+
+/* Whether both are one object, and nobody has unlinked it. */
+bool xmem_shm_is_linked (int fd, int other_fd);
 
 /* Returns 0, also when there is none; XMEM_REFUSED, XMEM_SYSTEM. */
 int xmem_shm_unlink (const char *name, struct xmem_error *error);

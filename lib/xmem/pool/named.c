@@ -36,8 +36,6 @@ struct xmem_named {
   int lock_fd; /* another description of the file, for locks: a mapping keeps
                   the description it was made from, in forked children too, and
                   with it its locks */
-  struct stat stat; /* of fd */
-  struct stat lock_stat; /* of lock_fd: the same file, or it gets no further */
   uint32_t index; /* of this attachment; XMEM_MAX_PROCESSES: none yet */
   pthread_mutex_t reclaim_lock;
   char name[256];
@@ -213,7 +211,7 @@ xmem_named_detach (struct xmem_pool *pool)
 
     /* All references are gone, and so our bit from all slots. */
     atomic_store (&pool->head->processes[named->index].pid, 0);
-    if (alone && xmem_shm_is_named (&named->stat, named->name))
+    if (alone && xmem_shm_is_named (named->fd, named->name))
       (void) xmem_shm_unlink (named->name, NULL);
   }
   if (pool->head)
@@ -295,8 +293,7 @@ make_file (struct xmem_pool *pool, mode_t mode, struct xmem_error *error)
   xmem_fork_release ();
   if (r != 0)
     return r;
-  if (xmem_allocate (pool->named->fd, 0, size) < 0
-      || fstat (pool->named->fd, &pool->named->stat) < 0)
+  if (xmem_allocate (pool->named->fd, 0, size) < 0)
     return xmem_error_set (error,
         errno == ENOSPC || errno == EFBIG ? XMEM_NO_SPACE : XMEM_SYSTEM, errno,
         "cannot allocate %llu bytes in /dev/shm", (unsigned long long) size);
@@ -341,10 +338,9 @@ static int
 remove_name (const char *name, bool only_dead, struct xmem_error *error)
 {
   xmem_auto_close int fd = -1;
-  struct stat st;
   int r;
 
-  r = xmem_shm_open (name, &fd, &st, error);
+  r = xmem_shm_open (name, &fd, error);
   if (r != 0)
     return r;
   if (!is_pool (fd))
@@ -353,7 +349,7 @@ remove_name (const char *name, bool only_dead, struct xmem_error *error)
   r = lock_name (fd, error);
   if (r != 0)
     return r;
-  if (!xmem_shm_is_named (&st, name))
+  if (!xmem_shm_is_named (fd, name))
     r = 0;
   else if (only_dead
            && xmem_shm_is_locked (fd, XMEM_LOCK_PROCESS, XMEM_MAX_PROCESSES))
@@ -421,18 +417,20 @@ static int
 read_header (struct xmem_pool *pool, struct xmem_error *error)
 {
   struct xmem_layout_header header;
-  ssize_t n;
+  struct xmem_error why;
+  struct stat st;
+  size_t size = offsetof (struct xmem_layout_header, processes);
   int r;
 
-  memset (&header, 0, offsetof (struct xmem_layout_header, processes));
-  n = pread (pool->named->fd, &header,
-      offsetof (struct xmem_layout_header, processes), 0);
-  if (n < 0)
-    return xmem_error_set (
-        error, XMEM_SYSTEM, errno, "cannot read %s", pool->named->name);
-  r = xmem_layout_check (&header, (uint64_t) pool->named->stat.st_size, error);
+  /* Whatever cannot be read is no pool. */
+  memset (&header, 0, size);
+  if (pread (pool->named->fd, &header, size, 0) < 0
+      || fstat (pool->named->fd, &st) < 0)
+    st.st_size = 0;
+  r = xmem_layout_check (&header, (uint64_t) st.st_size, &why);
   if (r != 0)
-    return r;
+    return xmem_error_set (
+        error, r, 0, "%s: %.200s", pool->named->name, why.message);
   pool->n_slots = header.n_slots;
   pool->max_bytes = header.max_bytes;
   pool->handover_ns = header.handover_ns;
@@ -447,20 +445,11 @@ open_file (struct xmem_pool *pool, struct xmem_error *error)
 
   xmem_fork_hold ();
   xmem_named_close (pool);
-  r = xmem_shm_open (named->name, &named->fd, &named->stat, error);
+  r = xmem_shm_open (named->name, &named->fd, error);
   if (r == 0)
-    r = xmem_shm_open (named->name, &named->lock_fd, &named->lock_stat, error);
+    r = xmem_shm_open (named->name, &named->lock_fd, error);
   xmem_fork_release ();
   return r;
-}
-
-/* Whether what was opened, twice by name, is one file and still has the name. */
-static bool
-is_current (const struct xmem_named *named)
-{
-  return named->stat.st_dev == named->lock_stat.st_dev
-         && named->stat.st_ino == named->lock_stat.st_ino
-         && xmem_shm_is_named (&named->stat, named->name);
 }
 
 /* With the file's XMEM_LOCK_NAME if it returns 0. */
@@ -475,7 +464,9 @@ open_locked (struct xmem_pool *pool, struct xmem_error *error)
       r = read_header (pool, error);
     if (r == 0)
       r = lock_name (pool->named->lock_fd, error);
-  } while (r == 0 && !is_current (pool->named));
+    /* Opened twice by name: it may have been two, or be gone by now. */
+  } while (
+      r == 0 && !xmem_shm_is_linked (pool->named->lock_fd, pool->named->fd));
   return r;
 }
 
