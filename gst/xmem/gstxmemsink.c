@@ -24,6 +24,7 @@
 #include "allocation.h"
 #include "announcement.h"
 #include "errors.h"
+#include "events.h"
 #include "outgoing.h"
 
 GST_DEBUG_CATEGORY_STATIC (gst_xmem_sink_debug);
@@ -84,6 +85,7 @@ struct _GstXmemSink {
   guint64 frames_zero_copy;
   guint64 frames_copied;
   guint64 frames_skipped;
+  guint64 events_lost;
 };
 
 G_DEFINE_TYPE_WITH_CODE (GstXmemSink, gst_xmem_sink, GST_TYPE_BASE_SINK,
@@ -187,6 +189,7 @@ gst_xmem_sink_start (GstBaseSink *sink)
   self->publisher = publisher;
   self->allocator = GST_XMEM_ALLOCATOR (allocator);
   self->frames_zero_copy = self->frames_copied = self->frames_skipped = 0;
+  self->events_lost = 0;
   GST_OBJECT_UNLOCK (self);
   self->had_clients = FALSE;
   gst_xmem_announcement_reset (&self->announcement);
@@ -396,18 +399,75 @@ gst_xmem_sink_render (GstBaseSink *sink, GstBuffer *buffer)
   return publish (self, buffer, outgoing);
 }
 
+static void
+count_lost_event (GstXmemSink *self, GstEvent *event, const gchar *reason)
+{
+  guint64 n;
+
+  GST_OBJECT_LOCK (self);
+  n = ++self->events_lost;
+  GST_OBJECT_UNLOCK (self);
+  if (n == 1)
+    GST_ELEMENT_WARNING (self, STREAM, ENCODE,
+        ("A %s event does not reach the consumers as it was: %s.",
+            GST_EVENT_TYPE_NAME (event), reason),
+        ("counted from now on as events-lost in stats"));
+}
+
+static void
+send_event (GstXmemSink *self, GstEvent *event)
+{
+  const GstSegment *segment = &GST_BASE_SINK (self)->segment;
+  struct xmem_error error;
+  GstXmemEvent out;
+
+  if (!gst_xmem_event_is_downstream (GST_EVENT_TYPE (event)))
+    return;
+  /* Caps before what depends on them. */
+  if (GST_EVENT_TYPE (event) != GST_EVENT_STREAM_START
+      && self->announcement.changed && self->announcement.caps
+      && announce (self, &error) != 0)
+    fail (self, "Cannot announce the caps", &error);
+  gst_xmem_event_write (&out, event, gst_xmem_event_get_time (event, segment));
+  if (xmem_publisher_send_event (self->publisher, &out.event, &error) != 0)
+    count_lost_event (self, event, error.message);
+  else if (out.n_lost > 0)
+    count_lost_event (self, event, "it contains values that cannot be shared");
+  gst_xmem_event_clear (&out);
+}
+
+/* Gaps are sent when they are due, as frames are, with the stream's time. */
+static gboolean
+render_gap (GstXmemSink *self, GstEvent *event)
+{
+  struct xmem_error error;
+  gboolean rendered;
+
+  rendered = GST_BASE_SINK_CLASS (gst_xmem_sink_parent_class)
+                 ->event (GST_BASE_SINK (self), gst_event_ref (event));
+  if (rendered && announce (self, &error) != 0)
+    fail (self, "Cannot announce the caps", &error);
+  else if (rendered)
+    send_event (self, event);
+  gst_event_unref (event);
+  return rendered;
+}
+
 static gboolean
 gst_xmem_sink_event (GstBaseSink *sink, GstEvent *event)
 {
   GstXmemSink *self = GST_XMEM_SINK (sink);
   struct xmem_error error;
 
+  if (GST_EVENT_TYPE (event) == GST_EVENT_GAP)
+    return render_gap (self, event);
   if (GST_EVENT_TYPE (event) == GST_EVENT_EOS) {
     /* Consumers of a stream without buffers still learn its caps. */
     if (self->announcement.changed && announce (self, &error) != 0)
       fail (self, "Cannot announce the caps", &error);
     xmem_publisher_send_eos (self->publisher);
   }
+  send_event (self, event);
   return GST_BASE_SINK_CLASS (gst_xmem_sink_parent_class)->event (sink, event);
 }
 
@@ -429,15 +489,16 @@ make_stats (GstXmemSink *self)
   gst_structure_set (stats, "frames-zero-copy", G_TYPE_UINT64,
       self->frames_zero_copy, "frames-copied", G_TYPE_UINT64,
       self->frames_copied, "frames-skipped", G_TYPE_UINT64,
-      self->frames_skipped, "frames-published", G_TYPE_UINT64,
-      publisher.frames_published, "frames-delivered", G_TYPE_UINT64,
-      publisher.frames_delivered, "frames-dropped", G_TYPE_UINT64,
-      publisher.frames_dropped, "frames-held", G_TYPE_UINT,
-      publisher.frames_held, "num-clients", G_TYPE_UINT, publisher.n_clients,
-      "clients-served", G_TYPE_UINT64, publisher.clients_served,
-      "segments-sent", G_TYPE_UINT64, publisher.segments_sent, "pool-bytes",
-      G_TYPE_UINT64, pool.bytes, "pool-slots", G_TYPE_UINT, pool.n_slots,
-      "pool-segments", G_TYPE_UINT, pool.n_segments, NULL);
+      self->frames_skipped, "events-lost", G_TYPE_UINT64, self->events_lost,
+      "frames-published", G_TYPE_UINT64, publisher.frames_published,
+      "frames-delivered", G_TYPE_UINT64, publisher.frames_delivered,
+      "frames-dropped", G_TYPE_UINT64, publisher.frames_dropped, "frames-held",
+      G_TYPE_UINT, publisher.frames_held, "num-clients", G_TYPE_UINT,
+      publisher.n_clients, "clients-served", G_TYPE_UINT64,
+      publisher.clients_served, "segments-sent", G_TYPE_UINT64,
+      publisher.segments_sent, "pool-bytes", G_TYPE_UINT64, pool.bytes,
+      "pool-slots", G_TYPE_UINT, pool.n_slots, "pool-segments", G_TYPE_UINT,
+      pool.n_segments, NULL);
   GST_OBJECT_UNLOCK (self);
   return stats;
 }

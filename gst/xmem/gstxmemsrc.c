@@ -18,11 +18,12 @@
  */
 #include "gstxmemsrc.h"
 
-#include <string.h>
-
 #include "errors.h"
+#include "events.h"
 #include "incoming.h"
+#include "srcpad.h"
 #include "timeline.h"
+#include "values.h"
 
 GST_DEBUG_CATEGORY_STATIC (gst_xmem_src_debug);
 #define GST_CAT_DEFAULT gst_xmem_src_debug
@@ -30,7 +31,6 @@ GST_DEBUG_CATEGORY_STATIC (gst_xmem_src_debug);
 #define DEFAULT_SOCKET_PATH XMEM_DEFAULT_ADDRESS
 #define DEFAULT_MAX_BUFFERS 4
 #define DEFAULT_CONNECTION_TIMEOUT 5 /* s */
-#define MAX_CAPS_DEPTH 32
 
 /* Where running time 0 lies in our segment when times come before it, as
  * GstVideoEncoder does. */
@@ -65,6 +65,7 @@ struct _GstXmemSrc {
   GstCaps *caps; /* of the stream, NULL without */
   GstXmemIncomingFormat format;
   GstXmemTimeline timeline;
+  gint hold_stream_start; /* atomic; see srcpad.h */
 
   GstClockTime resumed; /* CLOCK_MONOTONIC when PLAYING began; under the object
                            lock */
@@ -115,6 +116,7 @@ gst_xmem_src_start (GstBaseSrc *src)
   params.name = GST_OBJECT_NAME (self);
   params.delivery = self->delivery;
   params.n_buffers = self->max_buffers;
+  params.flags = XMEM_SUBSCRIBER_EVENTS;
   if (xmem_subscriber_new (&params, &subscriber, &error) != 0) {
     gst_xmem_post_error (
         GST_ELEMENT (self), "Cannot subscribe", self->socket_path, &error);
@@ -125,6 +127,7 @@ gst_xmem_src_start (GstBaseSrc *src)
   self->frames_repacked = self->frames_copied = 0;
   GST_OBJECT_UNLOCK (self);
   self->connected = FALSE;
+  g_atomic_int_set (&self->hold_stream_start, TRUE);
   self->format.is_video = FALSE;
   return TRUE;
 }
@@ -204,23 +207,11 @@ gst_xmem_src_decide_allocation (GstBaseSrc *src, GstQuery *query)
   return TRUE;
 }
 
-/* GstCaps' parser recurses; a peer's text must not exhaust the stack. */
-static GstCaps *
-parse_caps (const gchar *text)
-{
-  gint depth = 0, deepest = 0;
-
-  for (const gchar *c = text; *c; c++) {
-    depth += (strchr ("{[<(", *c) != NULL) - (strchr (">)]}", *c) != NULL);
-    deepest = MAX (deepest, depth);
-  }
-  return deepest > MAX_CAPS_DEPTH ? NULL : gst_caps_from_string (text);
-}
-
 static GstFlowReturn
 set_stream (GstXmemSrc *self, const struct xmem_stream_info *stream)
 {
-  g_autoptr (GstCaps) caps = stream->caps ? parse_caps (stream->caps) : NULL;
+  g_autoptr (GstCaps) caps =
+      stream->caps ? gst_xmem_caps_parse (stream->caps) : NULL;
 
   if (stream->caps && (!caps || !gst_caps_is_fixed (caps))) {
     GST_ELEMENT_ERROR (self, STREAM, FORMAT,
@@ -244,6 +235,16 @@ set_stream (GstXmemSrc *self, const struct xmem_stream_info *stream)
       ("Downstream does not take the producer's caps: %.200s", stream->caps),
       (NULL));
   return GST_FLOW_ERROR;
+}
+
+static GstFlowReturn
+follow_stream (
+    GstXmemSrc *self, const struct xmem_stream_info *stream, guint32 epoch)
+{
+  if (epoch == self->epoch)
+    return GST_FLOW_OK;
+  self->epoch = epoch;
+  return set_stream (self, stream);
 }
 
 static gboolean
@@ -297,21 +298,6 @@ ensure_connected (GstXmemSrc *self)
   return GST_FLOW_OK;
 }
 
-static GstFlowReturn
-next_frame (GstXmemSrc *self, struct xmem_frame **frame)
-{
-  struct xmem_error error;
-  int r;
-
-  r = xmem_subscriber_next (self->subscriber, XMEM_WAIT_FOREVER, frame, &error);
-  if (r == XMEM_EOS)
-    return GST_FLOW_EOS;
-  if (r == XMEM_GONE)
-    return fail (
-        self, "The producer went away without an end of stream", &error);
-  return r == 0 ? GST_FLOW_OK : fail (self, "Cannot receive", &error);
-}
-
 static gboolean
 is_before_zero (gint64 time)
 {
@@ -346,18 +332,29 @@ report_shift (GstXmemSrc *self)
               (gint64) self->timeline.shift, NULL)));
 }
 
-static void
-set_times (GstXmemSrc *self, struct xmem_frame *frame, GstBuffer *buffer)
+/* What to add to times that arrive now. */
+static GstClockTimeDiff
+time_offset (GstXmemSrc *self, const struct xmem_stream_info *stream,
+    const struct xmem_frame_info *info)
 {
-  const struct xmem_frame_info *info = xmem_frame_get_info (frame);
   GstClockTimeDiff shift, offset;
 
   start_segment (self, info);
   shift = self->timeline.shift;
   offset = gst_xmem_timeline_offset (
-      &self->timeline, GST_ELEMENT (self), xmem_frame_get_stream (frame), info);
+      &self->timeline, GST_ELEMENT (self), stream, info);
   if (self->timeline.shift != shift)
     report_shift (self);
+  return offset;
+}
+
+static void
+set_times (GstXmemSrc *self, struct xmem_frame *frame, GstBuffer *buffer)
+{
+  const struct xmem_frame_info *info = xmem_frame_get_info (frame);
+  GstClockTimeDiff offset =
+      time_offset (self, xmem_frame_get_stream (frame), info);
+
   GST_BUFFER_PTS (buffer) = gst_xmem_timeline_map (info->pts, offset);
   GST_BUFFER_DTS (buffer) = gst_xmem_timeline_map (info->dts, offset);
   GST_BUFFER_DURATION (buffer) = info->duration;
@@ -380,6 +377,96 @@ is_outdated (GstXmemSrc *self, struct xmem_frame *frame)
   return self->timeline.live && self->timeline.started
          && self->delivery == XMEM_DELIVERY_LATEST
          && xmem_frame_get_published_ns (frame) < resumed;
+}
+
+/* A time of an event that arrives now, in our segment. */
+static GstClockTime
+map_event_time (
+    GstXmemSrc *self, const struct xmem_stream_info *stream, gint64 time)
+{
+  const struct xmem_stream_info unknown = { .base_time_ns = XMEM_NONE };
+  struct xmem_frame_info info;
+
+  if (time == XMEM_TIME_NONE)
+    return GST_CLOCK_TIME_NONE;
+  xmem_frame_info_init (&info);
+  info.pts = time;
+  return gst_xmem_timeline_map (
+      time, time_offset (self, stream ? stream : &unknown, &info));
+}
+
+/* The producer has flushed. Its running time may begin anew, and so does ours;
+ * a live one goes on. */
+static GstEvent *
+take_flush (GstXmemSrc *self, GstEvent *event)
+{
+  gboolean reset_time;
+
+  gst_event_parse_flush_stop (event, &reset_time);
+  if (self->timeline.live && reset_time) {
+    gst_event_unref (event);
+    return gst_event_new_flush_stop (FALSE);
+  }
+  if (reset_time)
+    gst_xmem_timeline_init (&self->timeline, FALSE);
+  return event;
+}
+
+/* Pushes the event that comes before the next frame. */
+static GstFlowReturn
+handle_event (GstXmemSrc *self)
+{
+  guint32 epoch = 0;
+  const struct xmem_stream_info *stream =
+      xmem_subscriber_get_stream (self->subscriber, &epoch);
+  GstFlowReturn flow = GST_FLOW_OK;
+  GstXmemReceived received;
+  GstEvent *event;
+
+  g_atomic_int_set (&self->hold_stream_start, FALSE);
+  if (!gst_xmem_received_read (
+          &received, xmem_subscriber_get_event (self->subscriber))) {
+    GST_WARNING_OBJECT (self, "an event that is not understood");
+    return GST_FLOW_OK;
+  }
+  if (stream && received.type != GST_EVENT_STREAM_START)
+    flow = follow_stream (self, stream, epoch);
+  if (flow != GST_FLOW_OK) {
+    gst_xmem_received_clear (&received);
+    return flow;
+  }
+  event = gst_xmem_received_take (&received,
+      map_event_time (self, stream, received.time),
+      &GST_BASE_SRC (self)->segment);
+  if (event && GST_EVENT_TYPE (event) == GST_EVENT_FLUSH_STOP)
+    event = take_flush (self, event);
+  if (event)
+    gst_xmem_srcpad_push (GST_BASE_SRC (self), event);
+  return GST_FLOW_OK;
+}
+
+static GstFlowReturn
+next_frame (GstXmemSrc *self, struct xmem_frame **frame)
+{
+  GstFlowReturn flow = GST_FLOW_OK;
+  struct xmem_error error;
+  int r;
+
+  do {
+    r = xmem_subscriber_next (
+        self->subscriber, XMEM_WAIT_FOREVER, frame, &error);
+    if (r == XMEM_EVENT)
+      flow = handle_event (self);
+  } while (r == XMEM_EVENT && flow == GST_FLOW_OK);
+  if (r == XMEM_EVENT)
+    return flow;
+  g_atomic_int_set (&self->hold_stream_start, FALSE);
+  if (r == XMEM_EOS)
+    return GST_FLOW_EOS;
+  if (r == XMEM_GONE)
+    return fail (
+        self, "The producer went away without an end of stream", &error);
+  return r == 0 ? GST_FLOW_OK : fail (self, "Cannot receive", &error);
 }
 
 /* Frames may be missing before this one: decoders must know. */
@@ -428,10 +515,8 @@ gst_xmem_src_create (GstPushSrc *src, GstBuffer **buffer)
     xmem_frame_unref (frame);
   if (flow != GST_FLOW_OK)
     return flow;
-  if (xmem_frame_get_epoch (frame) != self->epoch) {
-    flow = set_stream (self, xmem_frame_get_stream (frame));
-    self->epoch = xmem_frame_get_epoch (frame);
-  }
+  flow = follow_stream (
+      self, xmem_frame_get_stream (frame), xmem_frame_get_epoch (frame));
   if (flow == GST_FLOW_OK) {
     *buffer = make_buffer (self, frame);
     set_times (self, frame, *buffer);
@@ -618,6 +703,7 @@ gst_xmem_src_class_init (GstXmemSrcClass *klass)
 static void
 gst_xmem_src_init (GstXmemSrc *self)
 {
+  gst_xmem_srcpad_init (GST_BASE_SRC (self), &self->hold_stream_start);
   self->socket_path = g_strdup (DEFAULT_SOCKET_PATH);
   self->delivery = XMEM_DELIVERY_LATEST;
   self->max_buffers = DEFAULT_MAX_BUFFERS;
