@@ -26,6 +26,7 @@
 #include "errors.h"
 #include "events.h"
 #include "outgoing.h"
+#include "upstream.h"
 
 GST_DEBUG_CATEGORY_STATIC (gst_xmem_sink_debug);
 #define GST_CAT_DEFAULT gst_xmem_sink_debug
@@ -79,6 +80,7 @@ struct _GstXmemSink {
 
   /* The streaming thread's */
   GstXmemAnnouncement announcement;
+  GstXmemUpstream upstream; /* has its own lock */
   gboolean had_clients; /* as many as min-clients, once */
 
   /* Figures, under the object lock */
@@ -143,6 +145,24 @@ client_disconnected (int fd, gpointer user_data)
   client_changed (user_data, SIGNAL_CLIENT_DISCONNECTED, fd);
 }
 
+static void
+event_received (int fd, const struct xmem_event *event, gpointer user_data)
+{
+  g_autoptr (GstXmemSink) self = g_weak_ref_get (user_data);
+
+  if (self)
+    gst_xmem_upstream_receive (&self->upstream, GST_BASE_SINK (self), event);
+}
+
+static void
+key_unit_wanted (gpointer user_data)
+{
+  g_autoptr (GstXmemSink) self = g_weak_ref_get (user_data);
+
+  if (self)
+    gst_xmem_upstream_ask_key_unit (&self->upstream, GST_BASE_SINK (self));
+}
+
 static gpointer
 weak_ref_new (gpointer object)
 {
@@ -176,6 +196,8 @@ gst_xmem_sink_start (GstBaseSink *sink)
       self->leaky_type == GST_XMEM_LEAKY_UPSTREAM ? XMEM_PUBLISHER_LEAKY : 0;
   params.client_connected = client_connected;
   params.client_disconnected = client_disconnected;
+  params.event_received = event_received;
+  params.key_unit_wanted = key_unit_wanted;
   params.user_data = weak_ref_new (self);
   params.user_data_free = weak_ref_free;
   if (xmem_publisher_new (&params, &publisher, &error) != 0) {
@@ -217,6 +239,7 @@ gst_xmem_sink_stop (GstBaseSink *sink)
   xmem_publisher_free (publisher);
   g_clear_object (&allocator);
   gst_xmem_announcement_reset (&self->announcement);
+  gst_xmem_upstream_reset (&self->upstream);
   return TRUE;
 }
 
@@ -383,6 +406,7 @@ gst_xmem_sink_render (GstBaseSink *sink, GstBuffer *buffer)
   struct xmem_error error;
   GstFlowReturn flow;
 
+  gst_xmem_upstream_look_at (&self->upstream, buffer);
   if (foreign && !self->allow_copy) {
     gst_xmem_allocation_refuse (GST_ELEMENT (self), foreign);
     return GST_FLOW_ERROR;
@@ -609,7 +633,10 @@ gst_xmem_sink_get_property (
 static void
 gst_xmem_sink_finalize (GObject *object)
 {
-  g_free (GST_XMEM_SINK (object)->socket_path);
+  GstXmemSink *self = GST_XMEM_SINK (object);
+
+  g_free (self->socket_path);
+  gst_xmem_upstream_clear (&self->upstream);
   G_OBJECT_CLASS (gst_xmem_sink_parent_class)->finalize (object);
 }
 
@@ -728,6 +755,7 @@ gst_xmem_sink_class_init (GstXmemSinkClass *klass)
 static void
 gst_xmem_sink_init (GstXmemSink *self)
 {
+  gst_xmem_upstream_init (&self->upstream);
   self->socket_path = g_strdup (DEFAULT_SOCKET_PATH);
   self->perms = DEFAULT_PERMS;
   self->min_clients = DEFAULT_MIN_CLIENTS;

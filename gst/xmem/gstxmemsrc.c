@@ -67,6 +67,8 @@ struct _GstXmemSrc {
   GstXmemTimeline timeline;
   gint hold_stream_start; /* atomic; see srcpad.h */
 
+  GstClockTimeDiff running_offset; /* our running times minus the producer's;
+                                      under the object lock */
   GstClockTime resumed; /* CLOCK_MONOTONIC when PLAYING began; under the object
                            lock */
 
@@ -259,6 +261,37 @@ gst_xmem_src_query (GstBaseSrc *src, GstQuery *query)
   return TRUE;
 }
 
+/* Sends a consumer's request to the producer; its time becomes one of the
+ * producer's. */
+static gboolean
+send_upstream (GstXmemSrc *self, GstEvent *event)
+{
+  gint64 time = gst_xmem_event_get_time (event, &GST_BASE_SRC (self)->segment);
+  struct xmem_error error = { .status = XMEM_GONE };
+  GstXmemEvent out;
+  int r = XMEM_GONE;
+
+  GST_OBJECT_LOCK (self);
+  if (time != XMEM_TIME_NONE)
+    time -= self->running_offset;
+  gst_xmem_event_write (&out, event, time);
+  if (self->subscriber)
+    r = xmem_subscriber_send_event (self->subscriber, &out.event, &error);
+  GST_OBJECT_UNLOCK (self);
+  gst_xmem_event_clear (&out);
+  GST_DEBUG_OBJECT (self, "%" GST_PTR_FORMAT " to the producer: %s", event,
+      xmem_status_string (r));
+  return r == 0;
+}
+
+static gboolean
+gst_xmem_src_event (GstBaseSrc *src, GstEvent *event)
+{
+  if (gst_xmem_event_is_upstream (GST_EVENT_TYPE (event)))
+    return send_upstream (GST_XMEM_SRC (src), event);
+  return GST_BASE_SRC_CLASS (gst_xmem_src_parent_class)->event (src, event);
+}
+
 static gboolean
 gst_xmem_src_is_seekable (GstBaseSrc *src)
 {
@@ -345,6 +378,10 @@ time_offset (GstXmemSrc *self, const struct xmem_stream_info *stream,
       &self->timeline, GST_ELEMENT (self), stream, info);
   if (self->timeline.shift != shift)
     report_shift (self);
+  GST_OBJECT_LOCK (self);
+  self->running_offset =
+      offset - (GstClockTimeDiff) GST_BASE_SRC (self)->segment.start;
+  GST_OBJECT_UNLOCK (self);
   return offset;
 }
 
@@ -684,6 +721,7 @@ gst_xmem_src_class_init (GstXmemSrcClass *klass)
   src_class->unlock_stop = gst_xmem_src_unlock_stop;
   src_class->negotiate = gst_xmem_src_negotiate;
   src_class->decide_allocation = gst_xmem_src_decide_allocation;
+  src_class->event = gst_xmem_src_event;
   src_class->query = gst_xmem_src_query;
   src_class->is_seekable = gst_xmem_src_is_seekable;
   GST_PUSH_SRC_CLASS (klass)->create = gst_xmem_src_create;

@@ -707,6 +707,214 @@ test_what_cannot_cross_is_counted (void)
   producer_stop (&producer);
 }
 
+/* --- upstream ------------------------------------------------------------ */
+
+static void
+test_custom_events_go_upstream (void)
+{
+  struct harness_child consumer;
+  struct producer producer;
+  g_autoptr (GstEvent) event = NULL;
+  g_autofree gchar *text = NULL;
+
+  producer_start (&producer, "socket", "");
+  consumer_start (&consumer, producer.address, "is-live=false");
+  push_start (&producer, "stream", 5);
+  expect_start (&consumer, "stream");
+  expect_prefix (&consumer, "custom-downstream-sticky xmem-segment,");
+  harness_tell (&consumer, "zoom, factor=(double)1.5, what=(string)\"a b\"");
+  expect (&consumer, "sent 1");
+  event = wait_asked (&producer);
+  text = gst_structure_to_string (gst_event_get_structure (event));
+  g_assert_cmpstr (
+      text, ==, "zoom, factor=(double)1.5, what=(string)\"a\\ b\";");
+  consumer_stop (&consumer);
+  producer_stop (&producer);
+}
+
+/* Running times of the consumer become the producer's. */
+static void
+test_key_units_are_asked_for_in_the_producers_time (void)
+{
+  struct harness_child consumer;
+  struct producer producer;
+  GstClockTime time, at;
+  gboolean all_headers;
+  GstEvent *event;
+  guint count;
+
+  producer_start (&producer, "socket", "");
+  consumer_start (&consumer, producer.address, "is-live=true");
+  push_start (&producer, "stream", 5);
+  expect_start (&consumer, "stream");
+  expect_prefix (&consumer, "custom-downstream-sticky xmem-segment,");
+  harness_wait_until (count_clients (&producer) == 1);
+  push_frame (&producer, GST_SECOND);
+  expect (&consumer, "segment 0");
+  at = g_ascii_strtoull (expect_prefix (&consumer, "buffer "), NULL, 10);
+  harness_tell (&consumer, "key %" G_GUINT64_FORMAT, at + GST_SECOND);
+  expect (&consumer, "sent 1");
+  event = wait_asked (&producer);
+  g_assert_true (gst_video_event_parse_upstream_force_key_unit (
+      event, &time, &all_headers, &count));
+  g_assert_cmpuint (time, ==, 2 * GST_SECOND);
+  g_assert_true (all_headers);
+  g_assert_cmpuint (count, ==, 7);
+  gst_event_unref (event);
+  consumer_stop (&consumer);
+  producer_stop (&producer);
+}
+
+static void
+test_key_units_downstream (void)
+{
+  struct harness_child consumer;
+  struct producer producer;
+
+  producer_start (&producer, "socket", "");
+  consumer_start (&consumer, producer.address, "is-live=false");
+  harness_wait_until (count_clients (&producer) == 1);
+  push_start (&producer, "stream", 5);
+  push_segment (&producer, 10 * GST_SECOND);
+  push (&producer, gst_video_event_new_downstream_force_key_unit (
+                       11 * GST_SECOND, 11 * GST_SECOND, GST_SECOND, TRUE, 3));
+  push_frame (&producer, 11 * GST_SECOND);
+  expect_start (&consumer, "stream");
+  expect_prefix (&consumer, "custom-downstream-sticky xmem-segment,");
+  expect_prefix (&consumer, "custom-downstream-sticky xmem-segment,");
+  expect (&consumer,
+      "custom-downstream GstForceKeyUnit, timestamp=(guint64)1000000000, "
+      "stream-time=(guint64)1000000000, running-time=(guint64)1000000000, "
+      "all-headers=(boolean)true, count=(uint)3;");
+  expect (&consumer, "segment 0");
+  expect (&consumer, "buffer 1000000000 key");
+  consumer_stop (&consumer);
+  producer_stop (&producer);
+}
+
+/* The n-th frame, at its time. */
+static void
+encode_frame (struct producer *producer, guint n)
+{
+  push_frame (producer, n * FRAME);
+}
+
+/* The next buffers, K for a key unit and d for a delta unit. The encoder says
+ * downstream, too, that it was asked. */
+static void
+expect_units (struct harness_child *child, const gchar *units)
+{
+  char line[HARNESS_LINE_MAX];
+
+  for (guint i = 0; units[i]; i++) {
+    do
+      harness_hear (child, line);
+    while (strstr (line, "GstForceKeyUnit"));
+    g_assert_true (g_str_has_prefix (line, "buffer "));
+    g_assert_true (
+        g_str_has_suffix (line, units[i] == 'K' ? " key" : " delta"));
+  }
+}
+
+/* An encoder that makes key frames when it is asked only. */
+static void
+start_encoder (struct producer *producer)
+{
+  producer_start (producer, "socket",
+      "x264enc tune=zerolatency threads=1 key-int-max=10000 "
+      "option-string=scenecut=0 ! ");
+  push_start (producer, "stream", 5);
+}
+
+static gboolean
+have_encoder (void)
+{
+  g_autoptr (GstElementFactory) factory = gst_element_factory_find ("x264enc");
+
+  if (!factory)
+    g_test_skip ("no x264enc here");
+  return factory != NULL;
+}
+
+/* What comes before the first buffer is of no interest. */
+static void
+skip_to_buffer (struct harness_child *child, const gchar *kind)
+{
+  char line[HARNESS_LINE_MAX];
+
+  do
+    harness_hear (child, line);
+  while (!g_str_has_prefix (line, "buffer "));
+  g_assert_true (g_str_has_suffix (line, kind));
+}
+
+static void
+test_joiners_get_a_key_frame (void)
+{
+  struct harness_child consumers[3];
+  struct producer producer;
+
+  if (!have_encoder ())
+    return;
+  start_encoder (&producer);
+  for (guint i = 0; i < 3; i++)
+    encode_frame (&producer, i);
+  for (guint i = 0; i < 3; i++)
+    consumer_start (&consumers[i], producer.address,
+        "is-live=false delivery=every max-buffers=8");
+  harness_wait_until (count_clients (&producer) == 3);
+  g_assert_cmpuint (count_asked (&producer), ==, 0);
+  encode_frame (&producer, 3); /* of no use to them */
+  g_assert_cmpuint (count_asked (&producer), ==, 1);
+  for (guint i = 4; i < 8; i++)
+    encode_frame (&producer, i);
+  for (guint i = 0; i < 3; i++) {
+    skip_to_buffer (&consumers[i], " key");
+    expect_units (&consumers[i], "ddd");
+    consumer_stop (&consumers[i]);
+  }
+  g_assert_cmpuint (count_asked (&producer), ==, 1);
+  producer_stop (&producer);
+}
+
+static void
+test_skips_end_at_a_key_frame (void)
+{
+  struct harness_child consumer;
+  struct producer producer;
+
+  if (!have_encoder ())
+    return;
+  start_encoder (&producer);
+  consumer_start (&consumer, producer.address,
+      "is-live=false delivery=latest max-buffers=1");
+  harness_wait_until (count_clients (&producer) == 1);
+  encode_frame (&producer, 0);
+  skip_to_buffer (&consumer, " key");
+  harness_wait_until (get_stat (&producer, "frames-held") == 0);
+  harness_tell (&consumer, "hold");
+  expect (&consumer, "held");
+  encode_frame (&producer, 1);
+  expect_units (&consumer, "d");
+  harness_wait_until (get_stat (&producer, "frames-held") == 0);
+  for (guint i = 2; i < 8; i++)
+    encode_frame (&producer, i); /* 2 sent, 3 waits, the others skipped */
+  g_assert_cmpuint (count_asked (&producer), ==, 0);
+  harness_tell (&consumer, "go");
+  expect_units (&consumer, "dd");
+  harness_wait_until (get_stat (&producer, "frames-held") == 0);
+  encode_frame (&producer, 8);
+  g_assert_cmpuint (count_asked (&producer), ==, 1);
+  encode_frame (&producer, 9);
+  expect_units (&consumer, "K");
+  harness_wait_until (get_stat (&producer, "frames-held") == 0);
+  encode_frame (&producer, 10);
+  expect_units (&consumer, "d");
+  g_assert_cmpuint (count_asked (&producer), ==, 1);
+  consumer_stop (&consumer);
+  producer_stop (&producer);
+}
+
 static const struct harness_role roles[] = { { "consumer", run_consumer },
   { NULL, NULL } };
 
@@ -726,5 +934,11 @@ main (int argc, char **argv)
       test_segment_of_a_seeked_producer_and_flush);
   harness_add (
       "/what-cannot-cross-is-counted", test_what_cannot_cross_is_counted);
+  harness_add ("/custom-events-go-upstream", test_custom_events_go_upstream);
+  harness_add ("/key-units-are-asked-for-in-the-producers-time",
+      test_key_units_are_asked_for_in_the_producers_time);
+  harness_add ("/key-units-downstream", test_key_units_downstream);
+  harness_add ("/joiners-get-a-key-frame", test_joiners_get_a_key_frame);
+  harness_add ("/skips-end-at-a-key-frame", test_skips_end_at_a_key_frame);
   return g_test_run ();
 }
