@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Little-endian:
  *
- *   text       size u32, bytes
+ *   text       size u32, bytes, padding to 4
  *   structure  name text, n u32, n times {name text, value}
- *   value      kind u8, then
+ *   value      kind u32, then
  *     1 structure
  *     2 list, 3 array   n u32, n values
  *     4 buffer          as text
@@ -86,6 +86,7 @@ put_bytes (GstByteWriter *w, gconstpointer data, gsize size)
 {
   gst_byte_writer_put_uint32_le (w, (guint32) size);
   gst_byte_writer_put_data (w, data, (guint) size);
+  gst_byte_writer_fill (w, 0, (guint) (-size & 3));
 }
 
 static void
@@ -129,7 +130,7 @@ put_field (GQuark name, const GValue *value, gpointer user_data)
   /* Not even its name. */
   gst_byte_writer_set_pos (writing->w, before);
   gst_byte_writer_put_uint32_le (writing->w, 0);
-  gst_byte_writer_put_uint8 (writing->w, KIND_NOTHING);
+  gst_byte_writer_put_uint32_le (writing->w, KIND_NOTHING);
   writing->n_lost++;
   return TRUE;
 }
@@ -172,7 +173,7 @@ put_values (struct writing *writing, const GValue *values, guint n,
     if (put_value (writing, get (values, i)))
       continue;
     gst_byte_writer_set_pos (writing->w, before);
-    gst_byte_writer_put_uint8 (writing->w, KIND_NOTHING);
+    gst_byte_writer_put_uint32_le (writing->w, KIND_NOTHING);
     writing->n_lost++;
   }
 }
@@ -185,7 +186,7 @@ put_plain (GstByteWriter *w, const GValue *value)
 
   if (!text)
     return FALSE;
-  gst_byte_writer_put_uint8 (w, KIND_OTHER);
+  gst_byte_writer_put_uint32_le (w, KIND_OTHER);
   put_text (w, G_VALUE_TYPE_NAME (value));
   put_text (w, text);
   return TRUE;
@@ -196,7 +197,7 @@ put_string (GstByteWriter *w, const gchar *text)
 {
   if (text && !g_utf8_validate (text, -1, NULL))
     return FALSE;
-  gst_byte_writer_put_uint8 (w, text ? KIND_STRING : KIND_NOTHING);
+  gst_byte_writer_put_uint32_le (w, text ? KIND_STRING : KIND_NOTHING);
   if (text)
     put_text (w, text);
   return TRUE;
@@ -208,19 +209,19 @@ put_container (struct writing *writing, const GValue *value)
   GstByteWriter *w = writing->w;
 
   if (GST_VALUE_HOLDS_LIST (value)) {
-    gst_byte_writer_put_uint8 (w, KIND_LIST);
+    gst_byte_writer_put_uint32_le (w, KIND_LIST);
     put_values (writing, value, gst_value_list_get_size (value),
         gst_value_list_get_value);
   } else if (GST_VALUE_HOLDS_ARRAY (value)) {
-    gst_byte_writer_put_uint8 (w, KIND_ARRAY);
+    gst_byte_writer_put_uint32_le (w, KIND_ARRAY);
     put_values (writing, value, gst_value_array_get_size (value),
         gst_value_array_get_value);
   } else if (GST_VALUE_HOLDS_STRUCTURE (value)
              && gst_value_get_structure (value)) {
-    gst_byte_writer_put_uint8 (w, KIND_STRUCTURE);
+    gst_byte_writer_put_uint32_le (w, KIND_STRUCTURE);
     put_structure (writing, gst_value_get_structure (value));
   } else if (GST_VALUE_HOLDS_SAMPLE (value) && gst_value_get_sample (value)) {
-    gst_byte_writer_put_uint8 (w, KIND_SAMPLE);
+    gst_byte_writer_put_uint32_le (w, KIND_SAMPLE);
     put_sample (writing, gst_value_get_sample (value));
   } else {
     return FALSE;
@@ -237,12 +238,12 @@ put_value (struct writing *writing, const GValue *value)
   if (G_VALUE_HOLDS_STRING (value))
     return put_string (writing->w, g_value_get_string (value));
   if (GST_VALUE_HOLDS_BUFFER (value) && gst_value_get_buffer (value)) {
-    gst_byte_writer_put_uint8 (writing->w, KIND_BUFFER);
+    gst_byte_writer_put_uint32_le (writing->w, KIND_BUFFER);
     put_buffer (writing->w, gst_value_get_buffer (value));
     return TRUE;
   }
   if (GST_VALUE_HOLDS_CAPS (value) && gst_value_get_caps (value)) {
-    gst_byte_writer_put_uint8 (writing->w, KIND_CAPS);
+    gst_byte_writer_put_uint32_le (writing->w, KIND_CAPS);
     put_caps (writing->w, gst_value_get_caps (value));
     return TRUE;
   }
@@ -273,6 +274,15 @@ struct reading {
   guint depth;
 };
 
+/* Bytes with a size before them; they stay where they are. */
+static gboolean
+get_bytes (GstByteReader *r, const guint8 **data_out, guint32 *size_out)
+{
+  return gst_byte_reader_get_uint32_le (r, size_out)
+         && gst_byte_reader_get_data (r, *size_out, data_out)
+         && gst_byte_reader_skip (r, -*size_out & 3);
+}
+
 /* Terminated, the caller's. NULL when it is no text. */
 static gchar *
 get_text (GstByteReader *r)
@@ -280,8 +290,7 @@ get_text (GstByteReader *r)
   const guint8 *data;
   guint32 size;
 
-  if (!gst_byte_reader_get_uint32_le (r, &size)
-      || !gst_byte_reader_get_data (r, size, &data)
+  if (!get_bytes (r, &data, &size)
       || !g_utf8_validate_len ((const gchar *) data, size, NULL))
     return NULL;
   return g_strndup ((const gchar *) data, size);
@@ -293,8 +302,7 @@ get_buffer (GstByteReader *r)
   const guint8 *data;
   guint32 size;
 
-  if (!gst_byte_reader_get_uint32_le (r, &size)
-      || !gst_byte_reader_get_data (r, size, &data))
+  if (!get_bytes (r, &data, &size))
     return NULL;
   return gst_buffer_new_memdup (data, size);
 }
@@ -425,7 +433,7 @@ get_plain (struct reading *reading, GValue *value)
 }
 
 static Found
-get_simple (struct reading *reading, guint8 kind, GValue *value)
+get_simple (struct reading *reading, guint32 kind, GValue *value)
 {
   gchar *text;
   GstBuffer *buffer;
@@ -457,9 +465,9 @@ static Found
 get_value (struct reading *reading, GValue *value)
 {
   Found found;
-  guint8 kind;
+  guint32 kind;
 
-  if (!gst_byte_reader_get_uint8 (reading->r, &kind)
+  if (!gst_byte_reader_get_uint32_le (reading->r, &kind)
       || ++reading->n_values > MAX_VALUES)
     return BROKEN;
   if (kind < KIND_STRUCTURE || kind > KIND_SAMPLE || kind == KIND_BUFFER)

@@ -113,10 +113,10 @@ say_what_passes (GstPad *pad, GstPadProbeInfo *info, gpointer user_data)
 
   if (info->type & GST_PAD_PROBE_TYPE_BUFFER) {
     buffer = GST_PAD_PROBE_INFO_BUFFER (info);
+    g_mutex_lock (&self.lock); /* a hold that is heard later is for later */
     harness_say ("buffer %" G_GUINT64_FORMAT " %s", GST_BUFFER_PTS (buffer),
         GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_DELTA_UNIT) ? "delta"
                                                                     : "key");
-    g_mutex_lock (&self.lock);
     while (self.hold)
       g_cond_wait (&self.changed, &self.lock);
     g_mutex_unlock (&self.lock);
@@ -208,11 +208,12 @@ run_consumer (int argc, char **argv)
       say_what_passes);
   probe ("other", GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, say_group);
   gst_element_set_state (self.pipeline, GST_STATE_PLAYING);
-  while (harness_listen (line))
+  while (harness_listen (line) && !g_str_equal (line, "stop"))
     obey (line);
   set_hold (FALSE);
   gst_element_set_state (self.pipeline, GST_STATE_NULL);
   gst_clear_object (&self.pipeline);
+  harness_say ("stopped");
 }
 
 static void
@@ -225,6 +226,12 @@ consumer_start (
 static void
 consumer_stop (struct harness_child *child)
 {
+  char line[HARNESS_LINE_MAX];
+
+  harness_tell (child, "stop");
+  do
+    harness_hear (child, line);
+  while (!g_str_equal (line, "stopped"));
   g_assert_cmpint (harness_join (child), ==, 0);
 }
 
