@@ -147,7 +147,9 @@ gst_xmem_connection_next (
       return flow;
     r = xmem_subscriber_next (
         self->subscriber, XMEM_WAIT_FOREVER, frame, &error);
-    if (r == XMEM_GONE)
+    if (r == XMEM_EVENT)
+      flow = GST_XMEM_FLOW_EVENT;
+    else if (r == XMEM_GONE)
       flow = lose (self, &error);
     else if (r == XMEM_EOS)
       flow = end (self, &error);
@@ -155,6 +157,6 @@ gst_xmem_connection_next (
       flow = fail (self, "Cannot receive", &error);
     *renewed |= flow == GST_FLOW_CUSTOM_SUCCESS;
   }
-  self->ended &= flow != GST_FLOW_OK;
+  self->ended &= flow != GST_FLOW_OK && flow != GST_XMEM_FLOW_EVENT;
   return flow;
 }

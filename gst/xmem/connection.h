@@ -35,15 +35,18 @@ typedef struct {
 
   gboolean connected;
   guint n_connections; /* so far */
-  gboolean ended; /* the stream, and no frame since */
+  gboolean ended; /* the stream, and nothing came since */
 } GstXmemConnection;
 
-/* Receives the next frame, connecting before that if need be. Waits; ended by
- * xmem_subscriber_interrupt ().
+#define GST_XMEM_FLOW_EVENT GST_FLOW_CUSTOM_SUCCESS_1
+
+/* Receives the next frame or event, connecting before that if need be. Waits;
+ * ended by xmem_subscriber_interrupt ().
  *
- * @renewed: whether the frame is the first of a connection, or of a stream that
+ * @renewed: whether what came is the first of a connection, or of a stream that
  *   follows the end of another.
- * Returns: GST_FLOW_OK; GST_FLOW_EOS; GST_FLOW_FLUSHING when interrupted;
+ * Returns: GST_FLOW_OK with a frame; GST_XMEM_FLOW_EVENT with an event, for
+ *   xmem_subscriber_get_event (); GST_FLOW_EOS; GST_FLOW_FLUSHING when interrupted;
  *   GST_FLOW_ERROR, posted. */
 GstFlowReturn gst_xmem_connection_next (
     GstXmemConnection *self, struct xmem_frame **frame, gboolean *renewed);

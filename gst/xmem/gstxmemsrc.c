@@ -18,13 +18,14 @@
  */
 #include "gstxmemsrc.h"
 
-#include <string.h>
-
 #include "connection.h"
 #include "errors.h"
+#include "events.h"
 #include "incoming.h"
+#include "srcpad.h"
 #include "timeline.h"
 #include "uri.h"
+#include "values.h"
 
 GST_DEBUG_CATEGORY (gst_xmem_src_debug); /* connection.c's too */
 #define GST_CAT_DEFAULT gst_xmem_src_debug
@@ -33,7 +34,6 @@ GST_DEBUG_CATEGORY (gst_xmem_src_debug); /* connection.c's too */
 #define DEFAULT_MAX_BUFFERS 4
 #define DEFAULT_CONNECTION_TIMEOUT 5 /* s */
 #define DEFAULT_RECONNECT_INTERVAL 20 /* ms */
-#define MAX_CAPS_DEPTH 32
 
 /* Where running time 0 lies in our segment when times come before it, as
  * GstVideoEncoder does. */
@@ -74,7 +74,10 @@ struct _GstXmemSrc {
   GstCaps *caps; /* of the stream, NULL without */
   GstXmemIncomingFormat format;
   GstXmemTimeline timeline;
+  gint hold_stream_start; /* atomic; see srcpad.h */
 
+  GstClockTimeDiff running_offset; /* our running times minus the producer's;
+                                      under the object lock */
   GstClockTime resumed; /* CLOCK_MONOTONIC when PLAYING began; under the object
                            lock */
 
@@ -129,6 +132,7 @@ gst_xmem_src_start (GstBaseSrc *src)
   params.delivery = self->delivery;
   params.n_buffers = self->max_buffers;
   params.retry_ns = self->reconnect_interval * GST_MSECOND;
+  params.flags = XMEM_SUBSCRIBER_EVENTS;
   if (xmem_subscriber_new (&params, &subscriber, &error) != 0) {
     gst_xmem_post_error (
         GST_ELEMENT (self), "Cannot subscribe", self->socket_path, &error);
@@ -149,6 +153,7 @@ gst_xmem_src_start (GstBaseSrc *src)
                       : XMEM_WAIT_FOREVER,
   };
   gst_xmem_timeline_init (&self->timeline, gst_base_src_is_live (src));
+  g_atomic_int_set (&self->hold_stream_start, TRUE);
   self->format.is_video = FALSE;
   return TRUE;
 }
@@ -228,23 +233,11 @@ gst_xmem_src_decide_allocation (GstBaseSrc *src, GstQuery *query)
   return TRUE;
 }
 
-/* GstCaps' parser recurses; a peer's text must not exhaust the stack. */
-static GstCaps *
-parse_caps (const gchar *text)
-{
-  gint depth = 0, deepest = 0;
-
-  for (const gchar *c = text; *c; c++) {
-    depth += (strchr ("{[<(", *c) != NULL) - (strchr (">)]}", *c) != NULL);
-    deepest = MAX (deepest, depth);
-  }
-  return deepest > MAX_CAPS_DEPTH ? NULL : gst_caps_from_string (text);
-}
-
 static GstFlowReturn
 set_stream (GstXmemSrc *self, const struct xmem_stream_info *stream)
 {
-  g_autoptr (GstCaps) caps = stream->caps ? parse_caps (stream->caps) : NULL;
+  g_autoptr (GstCaps) caps =
+      stream->caps ? gst_xmem_caps_parse (stream->caps) : NULL;
 
   if (stream->caps && (!caps || !gst_caps_is_fixed (caps))) {
     GST_ELEMENT_ERROR (self, STREAM, FORMAT,
@@ -270,6 +263,16 @@ set_stream (GstXmemSrc *self, const struct xmem_stream_info *stream)
   return GST_FLOW_ERROR;
 }
 
+static GstFlowReturn
+follow_stream (
+    GstXmemSrc *self, const struct xmem_stream_info *stream, guint32 epoch)
+{
+  if (epoch == self->epoch)
+    return GST_FLOW_OK;
+  self->epoch = epoch;
+  return set_stream (self, stream);
+}
+
 static gboolean
 gst_xmem_src_query (GstBaseSrc *src, GstQuery *query)
 {
@@ -282,6 +285,37 @@ gst_xmem_src_query (GstBaseSrc *src, GstQuery *query)
   return TRUE;
 }
 
+/* Sends a consumer's request to the producer; its time becomes one of the
+ * producer's. */
+static gboolean
+send_upstream (GstXmemSrc *self, GstEvent *event)
+{
+  gint64 time = gst_xmem_event_get_time (event, &GST_BASE_SRC (self)->segment);
+  struct xmem_error error = { .status = XMEM_GONE };
+  GstXmemEvent out;
+  int r = XMEM_GONE;
+
+  GST_OBJECT_LOCK (self);
+  if (time != XMEM_TIME_NONE)
+    time -= self->running_offset;
+  gst_xmem_event_write (&out, event, time);
+  if (self->subscriber)
+    r = xmem_subscriber_send_event (self->subscriber, &out.event, &error);
+  GST_OBJECT_UNLOCK (self);
+  gst_xmem_event_clear (&out);
+  GST_DEBUG_OBJECT (self, "%" GST_PTR_FORMAT " to the producer: %s", event,
+      xmem_status_string (r));
+  return r == 0;
+}
+
+static gboolean
+gst_xmem_src_event (GstBaseSrc *src, GstEvent *event)
+{
+  if (gst_xmem_event_is_upstream (GST_EVENT_TYPE (event)))
+    return send_upstream (GST_XMEM_SRC (src), event);
+  return GST_BASE_SRC_CLASS (gst_xmem_src_parent_class)->event (src, event);
+}
+
 static gboolean
 gst_xmem_src_is_seekable (GstBaseSrc *src)
 {
@@ -289,24 +323,6 @@ gst_xmem_src_is_seekable (GstBaseSrc *src)
 }
 
 /* --- receiving ----------------------------------------------------------- */
-
-/* The next frame to show; whatever has to be known before it is known. */
-static GstFlowReturn
-next_frame (GstXmemSrc *self, struct xmem_frame **frame)
-{
-  gboolean renewed;
-  GstFlowReturn flow;
-
-  flow = gst_xmem_connection_next (&self->connection, frame, &renewed);
-  if (flow != GST_FLOW_OK || !renewed)
-    return flow;
-  /* Not what counted before: epochs and sequences begin anew. */
-  self->epoch = 0;
-  self->next_sequence = XMEM_NONE;
-  if (self->timeline.started)
-    gst_xmem_timeline_renew (&self->timeline);
-  return GST_FLOW_OK;
-}
 
 static gboolean
 is_before_zero (gint64 time)
@@ -342,18 +358,33 @@ report_shift (GstXmemSrc *self)
               (gint64) self->timeline.shift, NULL)));
 }
 
-static void
-set_times (GstXmemSrc *self, struct xmem_frame *frame, GstBuffer *buffer)
+/* What to add to times that arrive now. */
+static GstClockTimeDiff
+time_offset (GstXmemSrc *self, const struct xmem_stream_info *stream,
+    const struct xmem_frame_info *info)
 {
-  const struct xmem_frame_info *info = xmem_frame_get_info (frame);
   GstClockTimeDiff shift, offset;
 
   start_segment (self, info);
   shift = self->timeline.shift;
   offset = gst_xmem_timeline_offset (
-      &self->timeline, GST_ELEMENT (self), xmem_frame_get_stream (frame), info);
+      &self->timeline, GST_ELEMENT (self), stream, info);
   if (self->timeline.shift != shift)
     report_shift (self);
+  GST_OBJECT_LOCK (self);
+  self->running_offset =
+      offset - (GstClockTimeDiff) GST_BASE_SRC (self)->segment.start;
+  GST_OBJECT_UNLOCK (self);
+  return offset;
+}
+
+static void
+set_times (GstXmemSrc *self, struct xmem_frame *frame, GstBuffer *buffer)
+{
+  const struct xmem_frame_info *info = xmem_frame_get_info (frame);
+  GstClockTimeDiff offset =
+      time_offset (self, xmem_frame_get_stream (frame), info);
+
   GST_BUFFER_PTS (buffer) = gst_xmem_timeline_map (info->pts, offset);
   GST_BUFFER_DTS (buffer) = gst_xmem_timeline_map (info->dts, offset);
   GST_BUFFER_DURATION (buffer) = info->duration;
@@ -376,6 +407,101 @@ is_outdated (GstXmemSrc *self, struct xmem_frame *frame)
   return self->timeline.live && self->timeline.started
          && self->delivery == XMEM_DELIVERY_LATEST
          && xmem_frame_get_published_ns (frame) < resumed;
+}
+
+/* A time of an event that arrives now, in our segment. */
+static GstClockTime
+map_event_time (
+    GstXmemSrc *self, const struct xmem_stream_info *stream, gint64 time)
+{
+  const struct xmem_stream_info unknown = { .base_time_ns = XMEM_NONE };
+  struct xmem_frame_info info;
+
+  if (time == XMEM_TIME_NONE)
+    return GST_CLOCK_TIME_NONE;
+  xmem_frame_info_init (&info);
+  info.pts = time;
+  return gst_xmem_timeline_map (
+      time, time_offset (self, stream ? stream : &unknown, &info));
+}
+
+/* The producer has flushed. Its running time may begin anew, and so does ours;
+ * a live one goes on. */
+static GstEvent *
+take_flush (GstXmemSrc *self, GstEvent *event)
+{
+  gboolean reset_time;
+
+  gst_event_parse_flush_stop (event, &reset_time);
+  if (self->timeline.live && reset_time) {
+    gst_event_unref (event);
+    return gst_event_new_flush_stop (FALSE);
+  }
+  if (reset_time)
+    gst_xmem_timeline_init (&self->timeline, FALSE);
+  return event;
+}
+
+/* Pushes the event that comes before the next frame. */
+static GstFlowReturn
+handle_event (GstXmemSrc *self)
+{
+  guint32 epoch = 0;
+  const struct xmem_stream_info *stream =
+      xmem_subscriber_get_stream (self->subscriber, &epoch);
+  GstFlowReturn flow = GST_FLOW_OK;
+  GstXmemReceived received;
+  GstEvent *event;
+
+  g_atomic_int_set (&self->hold_stream_start, FALSE);
+  if (!gst_xmem_received_read (
+          &received, xmem_subscriber_get_event (self->subscriber))) {
+    GST_WARNING_OBJECT (self, "an event that is not understood");
+    return GST_FLOW_OK;
+  }
+  if (stream && received.type != GST_EVENT_STREAM_START)
+    flow = follow_stream (self, stream, epoch);
+  if (flow != GST_FLOW_OK) {
+    gst_xmem_received_clear (&received);
+    return flow;
+  }
+  event = gst_xmem_received_take (&received,
+      map_event_time (self, stream, received.time),
+      &GST_BASE_SRC (self)->segment);
+  if (event && GST_EVENT_TYPE (event) == GST_EVENT_FLUSH_STOP)
+    event = take_flush (self, event);
+  if (event)
+    gst_xmem_srcpad_push (GST_BASE_SRC (self), event);
+  return GST_FLOW_OK;
+}
+
+/* What counted before does not: epochs and sequences begin anew. */
+static void
+begin_anew (GstXmemSrc *self)
+{
+  self->epoch = 0;
+  self->next_sequence = XMEM_NONE;
+  if (self->timeline.started)
+    gst_xmem_timeline_renew (&self->timeline);
+}
+
+static GstFlowReturn
+next_frame (GstXmemSrc *self, struct xmem_frame **frame)
+{
+  GstFlowReturn flow, pushed = GST_FLOW_OK;
+  gboolean renewed;
+
+  do {
+    flow = gst_xmem_connection_next (&self->connection, frame, &renewed);
+    if (renewed)
+      begin_anew (self);
+    if (flow == GST_XMEM_FLOW_EVENT)
+      pushed = handle_event (self);
+  } while (flow == GST_XMEM_FLOW_EVENT && pushed == GST_FLOW_OK);
+  if (flow == GST_XMEM_FLOW_EVENT)
+    return pushed;
+  g_atomic_int_set (&self->hold_stream_start, FALSE);
+  return flow;
 }
 
 /* Frames may be missing before this one: decoders must know. */
@@ -422,10 +548,8 @@ gst_xmem_src_create (GstPushSrc *src, GstBuffer **buffer)
     xmem_frame_unref (frame);
   if (flow != GST_FLOW_OK)
     return flow;
-  if (xmem_frame_get_epoch (frame) != self->epoch) {
-    flow = set_stream (self, xmem_frame_get_stream (frame));
-    self->epoch = xmem_frame_get_epoch (frame);
-  }
+  flow = follow_stream (
+      self, xmem_frame_get_stream (frame), xmem_frame_get_epoch (frame));
   if (flow == GST_FLOW_OK) {
     *buffer = make_buffer (self, frame);
     set_times (self, frame, *buffer);
@@ -674,6 +798,7 @@ gst_xmem_src_class_init (GstXmemSrcClass *klass)
   src_class->unlock_stop = gst_xmem_src_unlock_stop;
   src_class->negotiate = gst_xmem_src_negotiate;
   src_class->decide_allocation = gst_xmem_src_decide_allocation;
+  src_class->event = gst_xmem_src_event;
   src_class->query = gst_xmem_src_query;
   src_class->is_seekable = gst_xmem_src_is_seekable;
   GST_PUSH_SRC_CLASS (klass)->create = gst_xmem_src_create;
@@ -693,6 +818,7 @@ gst_xmem_src_class_init (GstXmemSrcClass *klass)
 static void
 gst_xmem_src_init (GstXmemSrc *self)
 {
+  gst_xmem_srcpad_init (GST_BASE_SRC (self), &self->hold_stream_start);
   self->socket_path = g_strdup (DEFAULT_SOCKET_PATH);
   self->delivery = XMEM_DELIVERY_LATEST;
   self->max_buffers = DEFAULT_MAX_BUFFERS;

@@ -63,6 +63,14 @@ make_subscriber_seed (void)
     m.frame.sequence = i;
     add (&w, RECORD_NONE, &m);
   }
+  m = (struct xmem_wire_message){ .type = XMEM_WIRE_EVENT,
+    .event = { .kind = 1, .data = "inline", .size = 6 } };
+  add (&w, RECORD_NONE, &m);
+  m = (struct xmem_wire_message){ .type = XMEM_WIRE_EVENT,
+    .event = { .kind = 2,
+        .name = { "file", 4 },
+        .data_fd_size = RECORD_MEMORY_SIZE } };
+  add (&w, RECORD_SEALED, &m);
   m = (struct xmem_wire_message){ .type = XMEM_WIRE_RETIRE, .retire = 1 };
   add (&w, RECORD_NONE, &m);
   m = (struct xmem_wire_message){ .type = XMEM_WIRE_EOS, .eos = 9 };
@@ -78,7 +86,8 @@ make_publisher_seed (void)
   uint8_t bytes[4096];
   struct xmem_writer w = { .data = bytes, .size = sizeof (bytes) };
   struct xmem_wire_message m = { .type = XMEM_WIRE_HELLO,
-    .hello = { 1, 1, 2, 0, XMEM_DELIVERY_EVERY, 1, { "fuzz", 4 } } };
+    .hello = { 1, 1, 2, XMEM_WIRE_FEATURE_EVENTS, XMEM_DELIVERY_EVERY, 1,
+        { "fuzz", 4 } } };
 
   add (&w, RECORD_NONE, &m);
   write_file ("publisher", "hello", bytes, w.used);
@@ -87,6 +96,9 @@ make_publisher_seed (void)
       .sequences = { 1, { i } } };
     add (&w, RECORD_NONE, &m);
   }
+  m = (struct xmem_wire_message){ .type = XMEM_WIRE_EVENT,
+    .event = { .kind = 1, .name = { "ask", 3 }, .data = "data", .size = 4 } };
+  add (&w, RECORD_NONE, &m);
   m = (struct xmem_wire_message){ .type = XMEM_WIRE_DETACH,
     .sequences = { 1, { 4 } } };
   add (&w, RECORD_NONE, &m);

@@ -68,6 +68,15 @@ frame_equal (const struct xmem_wire_frame *a, const struct xmem_wire_frame *b)
          && a->epoch == b->epoch && info_equal (&a->info, &b->info);
 }
 
+static bool
+event_equal (const struct xmem_wire_event *a, const struct xmem_wire_event *b)
+{
+  return a->kind == b->kind && a->flags == b->flags
+         && text_equal (&a->name, &b->name)
+         && bytes_equal (a->data, a->size, b->data, b->size)
+         && a->data_fd_size == b->data_fd_size;
+}
+
 bool
 messages_equal (
     const struct xmem_wire_message *a, const struct xmem_wire_message *b)
@@ -100,6 +109,8 @@ messages_equal (
       return bytes_equal (a->sequences.sequences,
           a->sequences.n * sizeof (uint64_t), b->sequences.sequences,
           b->sequences.n * sizeof (uint64_t));
+    case XMEM_WIRE_EVENT:
+      return event_equal (&a->event, &b->event);
     case XMEM_WIRE_EOS:
       return a->eos == b->eos;
     case XMEM_WIRE_BYE:
