@@ -18,10 +18,9 @@
  */
 #include "gstxmemsrc.h"
 
-#include <string.h>
-
 #include "errors.h"
 #include "incoming.h"
+#include "text.h"
 #include "timeline.h"
 
 GST_DEBUG_CATEGORY_STATIC (gst_xmem_src_debug);
@@ -30,7 +29,6 @@ GST_DEBUG_CATEGORY_STATIC (gst_xmem_src_debug);
 #define DEFAULT_SOCKET_PATH XMEM_DEFAULT_ADDRESS
 #define DEFAULT_MAX_BUFFERS 4
 #define DEFAULT_CONNECTION_TIMEOUT 5 /* s */
-#define MAX_CAPS_DEPTH 32
 
 /* Where running time 0 lies in our segment when times come before it, as
  * GstVideoEncoder does. */
@@ -72,6 +70,7 @@ struct _GstXmemSrc {
   /* Figures, under the object lock */
   guint64 frames_repacked;
   guint64 frames_copied;
+  GstXmemTally metas_dropped; /* under its own */
 };
 
 G_DEFINE_TYPE_WITH_CODE (GstXmemSrc, gst_xmem_src, GST_TYPE_PUSH_SRC,
@@ -124,8 +123,9 @@ gst_xmem_src_start (GstBaseSrc *src)
   self->subscriber = subscriber;
   self->frames_repacked = self->frames_copied = 0;
   GST_OBJECT_UNLOCK (self);
+  gst_xmem_tally_reset (&self->metas_dropped);
   self->connected = FALSE;
-  self->format.is_video = FALSE;
+  self->format.is_video = self->format.is_audio = FALSE;
   return TRUE;
 }
 
@@ -204,23 +204,11 @@ gst_xmem_src_decide_allocation (GstBaseSrc *src, GstQuery *query)
   return TRUE;
 }
 
-/* GstCaps' parser recurses; a peer's text must not exhaust the stack. */
-static GstCaps *
-parse_caps (const gchar *text)
-{
-  gint depth = 0, deepest = 0;
-
-  for (const gchar *c = text; *c; c++) {
-    depth += (strchr ("{[<(", *c) != NULL) - (strchr (">)]}", *c) != NULL);
-    deepest = MAX (deepest, depth);
-  }
-  return deepest > MAX_CAPS_DEPTH ? NULL : gst_caps_from_string (text);
-}
-
 static GstFlowReturn
 set_stream (GstXmemSrc *self, const struct xmem_stream_info *stream)
 {
-  g_autoptr (GstCaps) caps = stream->caps ? parse_caps (stream->caps) : NULL;
+  g_autoptr (GstCaps) caps =
+      stream->caps ? gst_xmem_text_to_caps (stream->caps) : NULL;
 
   if (stream->caps && (!caps || !gst_caps_is_fixed (caps))) {
     GST_ELEMENT_ERROR (self, STREAM, FORMAT,
@@ -233,9 +221,7 @@ set_stream (GstXmemSrc *self, const struct xmem_stream_info *stream)
     return GST_FLOW_OK;
   GST_INFO_OBJECT (self, "caps %" GST_PTR_FORMAT, caps);
   gst_caps_replace (&self->caps, caps);
-  self->format.is_video =
-      gst_video_info_from_caps (&self->format.info, caps)
-      && GST_VIDEO_INFO_FORMAT (&self->format.info) != GST_VIDEO_FORMAT_ENCODED;
+  gst_xmem_incoming_set_caps (&self->format, caps);
   if (gst_base_src_negotiate (GST_BASE_SRC (self)))
     return GST_FLOW_OK;
   if (GST_PAD_IS_FLUSHING (GST_BASE_SRC_PAD (self)))
@@ -399,8 +385,8 @@ static GstBuffer *
 make_buffer (GstXmemSrc *self, struct xmem_frame *frame)
 {
   gboolean repacked, copy_out;
-  GstBuffer *buffer =
-      gst_xmem_incoming_buffer (frame, &self->format, &repacked);
+  GstBuffer *buffer = gst_xmem_incoming_buffer (
+      frame, &self->format, &self->metas_dropped, &repacked);
 
   copy_out = !repacked
              && xmem_subscriber_get_held (self->subscriber)
@@ -448,6 +434,8 @@ gst_xmem_src_create (GstPushSrc *src, GstBuffer **buffer)
 static GstStructure *
 make_stats (GstXmemSrc *self)
 {
+  g_autoptr (GstStructure) metas_dropped =
+      gst_xmem_tally_get (&self->metas_dropped, "metas-dropped");
   struct xmem_subscriber_stats stats = { 0 };
   GstStructure *structure;
 
@@ -465,7 +453,7 @@ make_stats (GstXmemSrc *self)
       "latency-mean", G_TYPE_UINT64, stats.latency_mean_ns, "latency-max",
       G_TYPE_UINT64, stats.latency_max_ns, "latency-p50", G_TYPE_UINT64,
       stats.latency_p50_ns, "latency-p99", G_TYPE_UINT64, stats.latency_p99_ns,
-      NULL);
+      "metas-dropped", GST_TYPE_STRUCTURE, metas_dropped, NULL);
   GST_OBJECT_UNLOCK (self);
   return structure;
 }
@@ -539,6 +527,7 @@ static void
 gst_xmem_src_finalize (GObject *object)
 {
   g_free (GST_XMEM_SRC (object)->socket_path);
+  gst_xmem_tally_clear (&GST_XMEM_SRC (object)->metas_dropped);
   G_OBJECT_CLASS (gst_xmem_src_parent_class)->finalize (object);
 }
 
@@ -575,7 +564,7 @@ install_properties (GObjectClass *klass)
   g_object_class_install_property (klass, PROP_STATS,
       g_param_spec_boxed ("stats", "Statistics",
           "Frames received, lost, copied, repacked, held; one-way latency in "
-          "ns",
+          "ns; metas that were not understood, by name",
           GST_TYPE_STRUCTURE, ro));
 }
 
@@ -622,6 +611,7 @@ gst_xmem_src_init (GstXmemSrc *self)
   self->delivery = XMEM_DELIVERY_LATEST;
   self->max_buffers = DEFAULT_MAX_BUFFERS;
   self->connection_timeout = DEFAULT_CONNECTION_TIMEOUT;
+  gst_xmem_tally_init (&self->metas_dropped);
   gst_base_src_set_live (GST_BASE_SRC (self), TRUE);
   gst_base_src_set_format (GST_BASE_SRC (self), GST_FORMAT_TIME);
 }
