@@ -38,6 +38,15 @@ extern const GstXmemMetaKind gst_xmem_meta_audio_clipping;
 extern const GstXmemMetaKind gst_xmem_meta_reference_timestamp;
 extern const GstXmemMetaKind gst_xmem_meta_custom;
 
+/* In metas-serialised.c, from GStreamer 1.24 on */
+extern const GstXmemMetaKind gst_xmem_meta_serialised;
+
+/* In metas-analytics.c, where there is gstreamer-analytics-1.0 */
+extern const GstXmemMetaKind gst_xmem_meta_analytics;
+
+/* Whether one of the kinds is of this meta and no other. */
+gboolean gst_xmem_meta_has_kind (const GstMetaInfo *info);
+
 /* The implementation that stands for customs nobody here has registered. */
 #define GST_XMEM_UNKNOWN_CUSTOM "XmemUnknownCustomMeta"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The metas of pictures, but for GstVideoMeta itself (videometa.c). Keeps no
- * state but how many names of regions peers brought. */
+ * state. */
 #include <gst/video/video.h>
 
 #include <xmem/frame.h>
@@ -8,9 +8,6 @@
 #include "metakinds.h"
 #include "text.h"
 
-/* Types of regions are quarks, which the process keeps for good: so many new
- * ones are taken from peers. */
-#define MAX_NEW_ROI_TYPES 4096
 #define MICROSECOND G_TIME_SPAN_SECOND
 #define DAY 86400 /* s */
 
@@ -95,24 +92,6 @@ write_roi (GstByteWriter *w, GstMeta *meta, guint *n_left_out)
   return TRUE;
 }
 
-static gboolean
-read_roi_type (GstByteReader *r, GQuark *type)
-{
-  static gint n_new; /* atomic */
-  g_autofree gchar *text = gst_xmem_text_get (r);
-
-  if (!text)
-    return FALSE;
-  *type = g_quark_try_string (text);
-  if (*type == 0 && text[0] != '\0') {
-    if (g_atomic_int_get (&n_new) >= MAX_NEW_ROI_TYPES)
-      return FALSE;
-    g_atomic_int_inc (&n_new);
-    *type = g_quark_from_string (text);
-  }
-  return TRUE;
-}
-
 static void
 free_params (GList *params)
 {
@@ -146,8 +125,8 @@ read_roi (GstByteReader *r, const GstXmemMetaTarget *target)
   guint32 v[7];
   GQuark type;
 
-  if (!gst_xmem_get_u32s (r, v, G_N_ELEMENTS (v)) || !read_roi_type (r, &type)
-      || !read_params (r, v[6], &params))
+  if (!gst_xmem_get_u32s (r, v, G_N_ELEMENTS (v))
+      || !gst_xmem_text_get_quark (r, &type) || !read_params (r, v[6], &params))
     return FALSE;
   roi = gst_buffer_add_video_region_of_interest_meta_id (
       target->buffer, type, v[2], v[3], v[4], v[5]);

@@ -31,17 +31,38 @@ static const GstXmemMetaKind *const kinds[] = {
   &gst_xmem_meta_audio_clipping,
   &gst_xmem_meta_reference_timestamp,
   &gst_xmem_meta_custom,
+#if GST_CHECK_VERSION(1, 24, 0)
+  &gst_xmem_meta_serialised,
+#endif
+#ifdef HAVE_GST_ANALYTICS
+  &gst_xmem_meta_analytics,
+#endif
 };
 
 /* --- writing ------------------------------------------------------------- */
 
 static const GstXmemMetaKind *
-kind_of_meta (const GstMeta *meta)
+kind_of_info (const GstMetaInfo *info)
 {
   for (guint i = 0; i < G_N_ELEMENTS (kinds); i++)
-    if (kinds[i]->api && kinds[i]->api () == meta->info->api)
+    if (kinds[i]->api && kinds[i]->api () == info->api)
       return kinds[i];
-  return gst_meta_info_is_custom (meta->info) ? &gst_xmem_meta_custom : NULL;
+  if (gst_meta_info_is_custom (info))
+    return &gst_xmem_meta_custom;
+#if GST_CHECK_VERSION(1, 24, 0)
+  if (info->serialize_func)
+    return &gst_xmem_meta_serialised;
+#endif
+  return NULL;
+}
+
+gboolean
+gst_xmem_meta_has_kind (const GstMetaInfo *info)
+{
+  const GstXmemMetaKind *kind = kind_of_info (info);
+
+  return info->api == GST_VIDEO_META_API_TYPE
+         || (kind && (kind->api || kind == &gst_xmem_meta_custom));
 }
 
 /* What belongs to this process' memory or to a pool has no meaning elsewhere;
@@ -120,7 +141,7 @@ write_meta (
   }
   if (is_ours_alone (meta))
     return TRUE;
-  kind = kind_of_meta (meta);
+  kind = kind_of_info (meta->info);
   return kind && write_kind (w, meta, kind, dropped);
 }
 

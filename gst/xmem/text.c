@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Keeps no state.
+/* Keeps no state but how many quarks peers have made.
  *
  * GStreamer's parser recurses at each opening bracket outside of a quoted
  * string, and fails at the first one that does not match; inside of strings it
@@ -14,6 +14,7 @@
 #include <xmem/frame.h>
 
 #define MAX_DEPTH 32
+#define MAX_NEW_QUARKS 4096
 
 static gboolean
 is_shallow (const gchar *text)
@@ -81,6 +82,24 @@ gst_xmem_text_get (GstByteReader *r)
       || !g_utf8_validate_len ((const gchar *) data, size, NULL))
     return NULL;
   return g_strndup ((const gchar *) data, size);
+}
+
+gboolean
+gst_xmem_text_get_quark (GstByteReader *r, GQuark *quark)
+{
+  static gint n_new; /* atomic */
+  g_autofree gchar *text = gst_xmem_text_get (r);
+
+  if (!text)
+    return FALSE;
+  *quark = g_quark_try_string (text);
+  if (*quark == 0 && text[0] != '\0') {
+    if (g_atomic_int_get (&n_new) >= MAX_NEW_QUARKS)
+      return FALSE;
+    g_atomic_int_inc (&n_new);
+    *quark = g_quark_from_string (text);
+  }
+  return TRUE;
 }
 
 static gboolean

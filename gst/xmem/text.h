@@ -20,6 +20,10 @@ gboolean gst_xmem_text_put (GstByteWriter *w, const gchar *text);
 /* NULL unless it is there, and UTF-8 without a NUL. Owned by the caller. */
 gchar *gst_xmem_text_get (GstByteReader *r);
 
+/* A text as a quark, which the process keeps for good: the number of new ones is
+ * bounded. 0 for an empty text. */
+gboolean gst_xmem_text_get_quark (GstByteReader *r, GQuark *quark);
+
 /* A structure as such a text. Fields that have no text (pointers, objects) are
  * left out, and their number added to *n_left_out. */
 gboolean gst_xmem_text_put_structure (

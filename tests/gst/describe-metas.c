@@ -2,6 +2,9 @@
 /* Keeps no state. */
 #include "describe-metas.h"
 
+#ifdef HAVE_GST_ANALYTICS
+#include <gst/analytics/analytics.h>
+#endif
 #include <gst/audio/audio.h>
 #include <gst/video/video.h>
 
@@ -81,6 +84,69 @@ add_reference_timestamp (GString *s, const GstReferenceTimestampMeta *meta)
       caps, meta->timestamp, (gint64) meta->duration);
 }
 
+#ifdef HAVE_GST_ANALYTICS
+static void
+add_object (GString *s, GstAnalyticsMtd *mtd)
+{
+  gint x, y, w, h;
+  gfloat angle, confidence;
+
+  gst_analytics_od_mtd_get_oriented_location (
+      mtd, &x, &y, &w, &h, &angle, &confidence);
+  g_string_append_printf (s, "'%s' at %d,%d %dx%d turned %g for %g",
+      g_quark_to_string (gst_analytics_od_mtd_get_obj_type (mtd)), x, y, w, h,
+      angle, confidence);
+}
+
+static void
+add_track (GString *s, GstAnalyticsMtd *mtd)
+{
+  guint64 id, first, last;
+  gboolean lost;
+
+  gst_analytics_tracking_mtd_get_info (mtd, &id, &first, &last, &lost);
+  g_string_append_printf (s,
+      "track %" G_GUINT64_FORMAT " from %" G_GUINT64_FORMAT
+      " to %" G_GUINT64_FORMAT "%s",
+      id, first, last, lost ? " lost" : "");
+}
+
+static void
+add_mtd (GString *s, GstAnalyticsMtd *mtd)
+{
+  GstAnalyticsMtdType type = gst_analytics_mtd_get_mtd_type (mtd);
+
+  g_string_append_printf (s, "[%u ", gst_analytics_mtd_get_id (mtd));
+  if (type == gst_analytics_od_mtd_get_mtd_type ())
+    add_object (s, mtd);
+  else if (type == gst_analytics_tracking_mtd_get_mtd_type ())
+    add_track (s, mtd);
+  else if (type == gst_analytics_cls_mtd_get_mtd_type ())
+    for (gsize i = 0; i < gst_analytics_cls_mtd_get_length (mtd); i++)
+      g_string_append_printf (s, "'%s' %g ",
+          g_quark_to_string (gst_analytics_cls_mtd_get_quark (mtd, i)),
+          gst_analytics_cls_mtd_get_level (mtd, i));
+  else
+    g_string_append (s, gst_analytics_mtd_type_get_name (type));
+  for (gsize i = 0; i < gst_analytics_relation_get_length (mtd->meta); i++)
+    g_string_append_printf (s, " %d",
+        gst_analytics_relation_meta_get_relation (
+            mtd->meta, gst_analytics_mtd_get_id (mtd), (guint) i));
+  g_string_append_c (s, ']');
+}
+
+static void
+add_analytics (GString *s, GstAnalyticsRelationMeta *meta)
+{
+  gpointer state = NULL;
+  GstAnalyticsMtd mtd;
+
+  while (gst_analytics_relation_meta_iterate (
+      meta, &state, GST_ANALYTICS_MTD_TYPE_ANY, &mtd))
+    add_mtd (s, &mtd);
+}
+#endif
+
 static void
 add_small (GString *s, GstMeta *meta)
 {
@@ -130,6 +196,10 @@ describe (GstMeta *meta)
     add_reference_timestamp (s, (GstReferenceTimestampMeta *) meta);
   else if (gst_meta_info_is_custom (meta->info))
     add_structure (s, gst_custom_meta_get_structure ((GstCustomMeta *) meta));
+#ifdef HAVE_GST_ANALYTICS
+  else if (api == GST_ANALYTICS_RELATION_META_API_TYPE)
+    add_analytics (s, (GstAnalyticsRelationMeta *) meta);
+#endif
   else
     add_small (s, meta);
   return g_string_free (s, FALSE);

@@ -2,6 +2,9 @@
 /* Metas of buffers arrive in another process with every field; what cannot
  * travel, and what a peer makes up, is left out and counted, and costs no
  * frame. */
+#ifdef HAVE_GST_ANALYTICS
+#include <gst/analytics/analytics.h>
+#endif
 #include <gst/app/gstappsrc.h>
 #include <gst/audio/audio.h>
 #include <gst/base/gstbytewriter.h>
@@ -322,6 +325,124 @@ GST_START_TEST (audio_arrives_with_every_field)
   ends_free (&ends);
 }
 GST_END_TEST;
+
+/* --- of later versions of GStreamer -------------------------------------- */
+
+#ifdef HAVE_GST_ANALYTICS
+/* An object with two classes and a track, and a segmentation, which is left
+ * out: what comes behind it moves up, relations and all. */
+static void
+add_analytics (GstBuffer *buffer)
+{
+  GstAnalyticsRelationMeta *meta =
+      gst_buffer_add_analytics_relation_meta (buffer);
+  gfloat levels[] = { 0.75, 0.25 };
+  GQuark names[] = { g_quark_from_static_string ("xmem-cat"),
+    g_quark_from_static_string ("xmem-dog") };
+  GstAnalyticsMtd object, classes, track, segmentation;
+  GstBuffer *mask = gst_buffer_new_allocate (NULL, 4, NULL);
+  guint region = 1;
+
+  gst_buffer_add_video_meta (
+      mask, GST_VIDEO_FRAME_FLAG_NONE, GST_VIDEO_FORMAT_GRAY8, 2, 2);
+  fail_unless (gst_analytics_relation_meta_add_oriented_od_mtd (
+      meta, names[0], -1, 2, 30, 40, 0.5, 0.875, &object));
+  fail_unless (gst_analytics_relation_meta_add_segmentation_mtd (meta, mask,
+      GST_SEGMENTATION_TYPE_SEMANTIC, 1, &region, 0, 0, 2, 2, &segmentation));
+  fail_unless (gst_analytics_relation_meta_add_cls_mtd (
+      meta, 2, levels, names, &classes));
+  fail_unless (gst_analytics_relation_meta_add_tracking_mtd (
+      meta, G_MAXUINT64, 5, &track));
+  gst_analytics_tracking_mtd_update_last_seen (&track, G_MAXUINT64 - 1);
+  gst_analytics_tracking_mtd_set_lost (&track);
+  gst_analytics_relation_meta_set_relation (
+      meta, GST_ANALYTICS_REL_TYPE_RELATE_TO, object.id, classes.id);
+  gst_analytics_relation_meta_set_relation (
+      meta, GST_ANALYTICS_REL_TYPE_IS_PART_OF, track.id, object.id);
+  gst_analytics_relation_meta_set_relation (
+      meta, GST_ANALYTICS_REL_TYPE_CONTAIN, object.id, segmentation.id);
+}
+
+GST_START_TEST (analytics_arrive_with_every_field)
+{
+  static const gchar *const expected[] = {
+    "GstAnalyticsRelationMeta [0 'xmem-cat' at -1,2 30x40 turned 0.5 for 0.875 "
+    "0 8 0][1 'xmem-cat' 0.75 'xmem-dog' 0.25  0 0 0][2 track "
+    "18446744073709551615 from 5 to 18446744073709551614 lost 2 0 0]",
+  };
+  GstBuffer *buffer = new_picture ();
+  Ends ends;
+
+  add_analytics (buffer);
+  ends_start (&ends, VIDEO_CAPS);
+  ends_send (&ends, buffer);
+  ends_finish (&ends);
+  check_arrived (&ends, "out-metas", expected, G_N_ELEMENTS (expected));
+  fail_unless_equals_uint64 (here_metas_dropped (ends.pipeline, "sink",
+                                 "GstAnalyticsRelationMeta-field"),
+      1);
+  ends_free (&ends);
+}
+GST_END_TEST;
+#endif
+
+#if GST_CHECK_VERSION(1, 24, 0)
+/* Both processes know this one. */
+#define SERIAL "XmemTestSerialMeta"
+
+static gboolean
+serial_serialize (
+    const GstMeta *meta, GstByteArrayInterface *data, guint8 *version)
+{
+  *version = 7;
+  return gst_byte_array_interface_append_data (
+      data, (const guint8 *) "bytes", 5);
+}
+
+static GstMeta *
+serial_deserialize (const GstMetaInfo *info, GstBuffer *buffer,
+    const guint8 *data, gsize size, guint8 version)
+{
+  return version == 7 && size == 5 && memcmp (data, "bytes", 5) == 0
+             ? gst_buffer_add_meta (buffer, info, NULL)
+             : NULL;
+}
+
+static gboolean
+serial_init (GstMeta *meta, gpointer params, GstBuffer *buffer)
+{
+  return TRUE;
+}
+
+static void
+register_serial (void)
+{
+  static const gchar *no_tags[] = { NULL };
+  GstMetaInfo *info =
+      gst_meta_info_new (gst_meta_api_type_register (SERIAL "API", no_tags),
+          SERIAL, sizeof (GstMeta));
+
+  info->init_func = serial_init;
+  info->serialize_func = serial_serialize;
+  info->deserialize_func = serial_deserialize;
+  gst_meta_info_register (info);
+}
+
+GST_START_TEST (what_serialises_itself_arrives)
+{
+  static const gchar *const expected[] = { SERIAL " " };
+  GstBuffer *buffer = new_picture ();
+  Ends ends;
+
+  gst_buffer_add_meta (buffer, gst_meta_get_info (SERIAL), NULL);
+  ends_start (&ends, VIDEO_CAPS);
+  ends_send (&ends, buffer);
+  ends_finish (&ends);
+  check_arrived (&ends, "out-metas", expected, G_N_ELEMENTS (expected));
+  ends_free (&ends);
+}
+GST_END_TEST;
+#endif
 
 /* --- sizes --------------------------------------------------------------- */
 
@@ -962,6 +1083,42 @@ GST_START_TEST (impossible_audio_costs_no_frame)
 }
 GST_END_TEST;
 
+#if GST_CHECK_VERSION(1, 24, 0)
+static void
+send_serialised (Liar *self, guint32 size, guint32 name_size, const gchar *name)
+{
+  guint8 bytes[64] = { 0 };
+
+  GST_WRITE_UINT32_LE (bytes, size);
+  GST_WRITE_UINT32_LE (bytes + 4, name_size);
+  strcpy ((gchar *) bytes + 8, name);
+  put_bytes (self, 12, bytes, sizeof (bytes));
+  liar_send (self);
+}
+
+/* Names of metas that have a kind of their own are no way around its checks. */
+GST_START_TEST (impossible_serialised_ones_cost_no_frame)
+{
+  Liar liar;
+
+  liar_start (&liar, VIDEO_CAPS);
+  send_serialised (&liar, 63, strlen (SERIAL), SERIAL);
+  send_serialised (&liar, 65, strlen (SERIAL), SERIAL);
+  send_serialised (&liar, 64, strlen (SERIAL) - 1, SERIAL);
+  send_serialised (&liar, 64, strlen (SERIAL) + 1, SERIAL);
+  send_serialised (&liar, 64, strlen (SERIAL), SERIAL);
+  send_serialised (&liar, 64, 54, SERIAL);
+  send_serialised (&liar, 64, 55, SERIAL);
+  send_serialised (&liar, 64, G_MAXUINT32, SERIAL);
+  send_serialised (&liar, 64, strlen ("GstVideoMeta"), "GstVideoMeta");
+  send_serialised (&liar, 64, strlen ("GstAudioMeta"), "GstAudioMeta");
+  liar_stop (&liar);
+  liar_check_dropped (&liar, "serialised", 10);
+  pipeline_free (liar.consumer);
+}
+GST_END_TEST;
+#endif
+
 static Suite *
 metas_suite (void)
 {
@@ -973,6 +1130,13 @@ metas_suite (void)
   suite_add_tcase (suite, tcase);
   tcase_add_test (tcase, every_kind_arrives_with_every_field);
   tcase_add_test (tcase, audio_arrives_with_every_field);
+#ifdef HAVE_GST_ANALYTICS
+  tcase_add_test (tcase, analytics_arrive_with_every_field);
+#endif
+#if GST_CHECK_VERSION(1, 24, 0)
+  tcase_add_test (tcase, what_serialises_itself_arrives);
+  tcase_add_test (tcase, impossible_serialised_ones_cost_no_frame);
+#endif
   tcase_add_test (tcase, many_regions_arrive);
   tcase_add_test (tcase, what_is_too_large_is_left_out);
   tcase_add_test (tcase, metas_survive_a_relay);
@@ -992,8 +1156,13 @@ metas_suite (void)
 int
 main (int argc, char **argv)
 {
-  int status = pipeline_main (argc, argv);
+  int status;
 
+#if GST_CHECK_VERSION(1, 24, 0)
+  gst_init (NULL, NULL);
+  register_serial ();
+#endif
+  status = pipeline_main (argc, argv);
   if (status >= 0)
     return status;
   gst_check_init (&argc, &argv);
