@@ -22,12 +22,14 @@ struct bench_options {
   unsigned rounds;
   unsigned clients[BENCH_MAX_RUNS]; /* 0 after the last */
   unsigned stride; /* bytes between two that a client reads */
+  unsigned slots; /* of a pool */
   bool json;
 };
 
 /* Each returns the exit status: 0 when everything was measured. */
 int bench_latency (const struct bench_options *options);
 int bench_fanout (const struct bench_options *options);
+int bench_pool (const struct bench_options *options);
 
 int64_t bench_now (void);
 void bench_sleep_until (int64_t ns);

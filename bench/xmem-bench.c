@@ -12,11 +12,14 @@ static const char usage[] =
     "[--json]\n"
     "       xmem-bench fanout [--clients 1,4,16] [--rate 60] [--seconds 10]\n"
     "                         [--stride 64] [--json]\n"
+    "       xmem-bench pool [--rounds 5] [--slots 1024] [--json]\n"
     "\n"
     "latency  how long a frame takes to a process that waits for it, beside\n"
     "         the same through a bare socket; --seconds are per round\n"
     "fanout   what many clients cost who each read every frame; --stride is\n"
-    "         how many bytes lie between two that they read\n";
+    "         how many bytes lie between two that they read\n"
+    "pool     what the calls of a named pool cost, beside one shared memory\n"
+    "         object per buffer\n";
 
 static int
 parse_clients (const char *text, struct bench_options *options)
@@ -49,6 +52,7 @@ parse (int argc, char **argv, struct bench_options *options)
     { "rounds", required_argument, NULL, 'n' },
     { "clients", required_argument, NULL, 'c' },
     { "stride", required_argument, NULL, 't' },
+    { "slots", required_argument, NULL, 'l' },
     { "json", no_argument, NULL, 'j' },
     { NULL, 0, NULL, 0 },
   };
@@ -63,6 +67,8 @@ parse (int argc, char **argv, struct bench_options *options)
       options->rounds = (unsigned) atoi (optarg);
     else if (c == 't')
       options->stride = (unsigned) atoi (optarg);
+    else if (c == 'l')
+      options->slots = (unsigned) atoi (optarg);
     else if (c == 'j')
       options->json = true;
     else if (c != 'c' || parse_clients (optarg, options) != 0)
@@ -70,7 +76,8 @@ parse (int argc, char **argv, struct bench_options *options)
   }
   if (optind != argc || options->rate < 1 || options->rate > 10000
       || options->seconds < 1 || options->seconds > 3600 || options->rounds < 1
-      || options->rounds > 1000 || options->stride < 1)
+      || options->rounds > 1000 || options->stride < 1 || options->slots < 128
+      || options->slots > XMEM_MAX_SLOTS)
     return -1;
   return 0;
 }
@@ -82,7 +89,8 @@ main (int argc, char **argv)
     .seconds = 10,
     .rounds = 5,
     .clients = { 1, 4, 16 },
-    .stride = 64 };
+    .stride = 64,
+    .slots = 1024 };
   const char *name = argc > 1 ? argv[1] : "";
 
   if (argc > 1 && parse (argc - 1, argv + 1, &options) == 0) {
@@ -90,6 +98,8 @@ main (int argc, char **argv)
       return bench_latency (&options);
     if (strcmp (name, "fanout") == 0)
       return bench_fanout (&options);
+    if (strcmp (name, "pool") == 0)
+      return bench_pool (&options);
   }
   fputs (usage, stderr);
   return 2;

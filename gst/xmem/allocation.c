@@ -60,7 +60,6 @@ gst_xmem_allocation_propose (GstXmemAllocator *allocator, GstQuery *query)
   if (pool)
     gst_query_add_allocation_pool (query, pool, info.size, 0, 0);
   gst_query_add_allocation_param (query, GST_ALLOCATOR (allocator), NULL);
-  gst_query_add_allocation_meta (query, GST_VIDEO_META_API_TYPE, NULL);
 }
 
 void

@@ -10,7 +10,7 @@
 G_BEGIN_DECLS
 
 /* Answers an ALLOCATION query: a pool for raw video in system memory, the
- * allocator for everything, and that GstVideoMeta is understood. */
+ * allocator for everything. */
 void gst_xmem_allocation_propose (GstXmemAllocator *allocator, GstQuery *query);
 
 /* Whether memory of these caps can be shared; posts an error if not. */

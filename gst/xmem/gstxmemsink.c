@@ -21,11 +21,15 @@
  */
 #include "gstxmemsink.h"
 
+#include <gst/video/video.h>
+
 #include "allocation.h"
 #include "announcement.h"
 #include "errors.h"
+#include "events.h"
 #include "metas.h"
 #include "outgoing.h"
+#include "upstream.h"
 
 GST_DEBUG_CATEGORY_STATIC (gst_xmem_sink_debug);
 #define GST_CAT_DEFAULT gst_xmem_sink_debug
@@ -79,6 +83,7 @@ struct _GstXmemSink {
 
   /* The streaming thread's */
   GstXmemAnnouncement announcement;
+  GstXmemUpstream upstream; /* has its own lock */
   gboolean had_clients; /* as many as min-clients, once */
   GstByteWriter metas; /* of the frame that is on its way; kept for the next */
 
@@ -86,6 +91,7 @@ struct _GstXmemSink {
   guint64 frames_zero_copy;
   guint64 frames_copied;
   guint64 frames_skipped;
+  guint64 events_lost;
   GstXmemTally metas_dropped; /* under its own */
 };
 
@@ -144,6 +150,24 @@ client_disconnected (int fd, gpointer user_data)
   client_changed (user_data, SIGNAL_CLIENT_DISCONNECTED, fd);
 }
 
+static void
+event_received (int fd, const struct xmem_event *event, gpointer user_data)
+{
+  g_autoptr (GstXmemSink) self = g_weak_ref_get (user_data);
+
+  if (self)
+    gst_xmem_upstream_receive (&self->upstream, GST_BASE_SINK (self), event);
+}
+
+static void
+key_unit_wanted (gpointer user_data)
+{
+  g_autoptr (GstXmemSink) self = g_weak_ref_get (user_data);
+
+  if (self)
+    gst_xmem_upstream_ask_key_unit (&self->upstream, GST_BASE_SINK (self));
+}
+
 static gpointer
 weak_ref_new (gpointer object)
 {
@@ -177,6 +201,8 @@ gst_xmem_sink_start (GstBaseSink *sink)
       self->leaky_type == GST_XMEM_LEAKY_UPSTREAM ? XMEM_PUBLISHER_LEAKY : 0;
   params.client_connected = client_connected;
   params.client_disconnected = client_disconnected;
+  params.event_received = event_received;
+  params.key_unit_wanted = key_unit_wanted;
   params.user_data = weak_ref_new (self);
   params.user_data_free = weak_ref_free;
   if (xmem_publisher_new (&params, &publisher, &error) != 0) {
@@ -190,6 +216,7 @@ gst_xmem_sink_start (GstBaseSink *sink)
   self->publisher = publisher;
   self->allocator = GST_XMEM_ALLOCATOR (allocator);
   self->frames_zero_copy = self->frames_copied = self->frames_skipped = 0;
+  self->events_lost = 0;
   GST_OBJECT_UNLOCK (self);
   gst_xmem_tally_reset (&self->metas_dropped);
   self->had_clients = FALSE;
@@ -218,6 +245,7 @@ gst_xmem_sink_stop (GstBaseSink *sink)
   xmem_publisher_free (publisher);
   g_clear_object (&allocator);
   gst_xmem_announcement_reset (&self->announcement);
+  gst_xmem_upstream_reset (&self->upstream);
   return TRUE;
 }
 
@@ -288,6 +316,7 @@ gst_xmem_sink_propose_allocation (GstBaseSink *sink, GstQuery *query)
   if (!self->allocator)
     return FALSE;
   gst_xmem_allocation_propose (self->allocator, query);
+  gst_query_add_allocation_meta (query, GST_VIDEO_META_API_TYPE, NULL);
   return TRUE;
 }
 
@@ -385,6 +414,7 @@ gst_xmem_sink_render (GstBaseSink *sink, GstBuffer *buffer)
   struct xmem_error error;
   GstFlowReturn flow;
 
+  gst_xmem_upstream_look_at (&self->upstream, buffer);
   if (foreign && !self->allow_copy) {
     gst_xmem_allocation_refuse (GST_ELEMENT (self), foreign);
     return GST_FLOW_ERROR;
@@ -401,18 +431,75 @@ gst_xmem_sink_render (GstBaseSink *sink, GstBuffer *buffer)
   return publish (self, buffer, outgoing);
 }
 
+static void
+count_lost_event (GstXmemSink *self, GstEvent *event, const gchar *reason)
+{
+  guint64 n;
+
+  GST_OBJECT_LOCK (self);
+  n = ++self->events_lost;
+  GST_OBJECT_UNLOCK (self);
+  if (n == 1)
+    GST_ELEMENT_WARNING (self, STREAM, ENCODE,
+        ("A %s event does not reach the consumers as it was: %s.",
+            GST_EVENT_TYPE_NAME (event), reason),
+        ("counted from now on as events-lost in stats"));
+}
+
+static void
+send_event (GstXmemSink *self, GstEvent *event)
+{
+  const GstSegment *segment = &GST_BASE_SINK (self)->segment;
+  struct xmem_error error;
+  GstXmemEvent out;
+
+  if (!gst_xmem_event_is_downstream (GST_EVENT_TYPE (event)))
+    return;
+  /* Caps before what depends on them. */
+  if (GST_EVENT_TYPE (event) != GST_EVENT_STREAM_START
+      && self->announcement.changed && self->announcement.caps
+      && announce (self, &error) != 0)
+    fail (self, "Cannot announce the caps", &error);
+  gst_xmem_event_write (&out, event, gst_xmem_event_get_time (event, segment));
+  if (xmem_publisher_send_event (self->publisher, &out.event, &error) != 0)
+    count_lost_event (self, event, error.message);
+  else if (out.n_lost > 0)
+    count_lost_event (self, event, "it contains values that cannot be shared");
+  gst_xmem_event_clear (&out);
+}
+
+/* Gaps are sent when they are due, as frames are, with the stream's time. */
+static gboolean
+render_gap (GstXmemSink *self, GstEvent *event)
+{
+  struct xmem_error error;
+  gboolean rendered;
+
+  rendered = GST_BASE_SINK_CLASS (gst_xmem_sink_parent_class)
+                 ->event (GST_BASE_SINK (self), gst_event_ref (event));
+  if (rendered && announce (self, &error) != 0)
+    fail (self, "Cannot announce the caps", &error);
+  else if (rendered)
+    send_event (self, event);
+  gst_event_unref (event);
+  return rendered;
+}
+
 static gboolean
 gst_xmem_sink_event (GstBaseSink *sink, GstEvent *event)
 {
   GstXmemSink *self = GST_XMEM_SINK (sink);
   struct xmem_error error;
 
+  if (GST_EVENT_TYPE (event) == GST_EVENT_GAP)
+    return render_gap (self, event);
   if (GST_EVENT_TYPE (event) == GST_EVENT_EOS) {
     /* Consumers of a stream without buffers still learn its caps. */
     if (self->announcement.changed && announce (self, &error) != 0)
       fail (self, "Cannot announce the caps", &error);
     xmem_publisher_send_eos (self->publisher);
   }
+  send_event (self, event);
   return GST_BASE_SINK_CLASS (gst_xmem_sink_parent_class)->event (sink, event);
 }
 
@@ -436,16 +523,17 @@ make_stats (GstXmemSink *self)
   gst_structure_set (stats, "frames-zero-copy", G_TYPE_UINT64,
       self->frames_zero_copy, "frames-copied", G_TYPE_UINT64,
       self->frames_copied, "frames-skipped", G_TYPE_UINT64,
-      self->frames_skipped, "frames-published", G_TYPE_UINT64,
-      publisher.frames_published, "frames-delivered", G_TYPE_UINT64,
-      publisher.frames_delivered, "frames-dropped", G_TYPE_UINT64,
-      publisher.frames_dropped, "frames-held", G_TYPE_UINT,
-      publisher.frames_held, "num-clients", G_TYPE_UINT, publisher.n_clients,
-      "clients-served", G_TYPE_UINT64, publisher.clients_served,
-      "segments-sent", G_TYPE_UINT64, publisher.segments_sent, "pool-bytes",
-      G_TYPE_UINT64, pool.bytes, "pool-slots", G_TYPE_UINT, pool.n_slots,
-      "pool-segments", G_TYPE_UINT, pool.n_segments, "metas-dropped",
-      GST_TYPE_STRUCTURE, metas_dropped, NULL);
+      self->frames_skipped, "events-lost", G_TYPE_UINT64, self->events_lost,
+      "frames-published", G_TYPE_UINT64, publisher.frames_published,
+      "frames-delivered", G_TYPE_UINT64, publisher.frames_delivered,
+      "frames-dropped", G_TYPE_UINT64, publisher.frames_dropped, "frames-held",
+      G_TYPE_UINT, publisher.frames_held, "num-clients", G_TYPE_UINT,
+      publisher.n_clients, "clients-served", G_TYPE_UINT64,
+      publisher.clients_served, "segments-sent", G_TYPE_UINT64,
+      publisher.segments_sent, "pool-bytes", G_TYPE_UINT64, pool.bytes,
+      "pool-slots", G_TYPE_UINT, pool.n_slots, "pool-segments", G_TYPE_UINT,
+      pool.n_segments, "metas-dropped", GST_TYPE_STRUCTURE, metas_dropped,
+      NULL);
   GST_OBJECT_UNLOCK (self);
   return stats;
 }
@@ -556,9 +644,12 @@ gst_xmem_sink_get_property (
 static void
 gst_xmem_sink_finalize (GObject *object)
 {
-  g_free (GST_XMEM_SINK (object)->socket_path);
-  gst_byte_writer_reset (&GST_XMEM_SINK (object)->metas);
-  gst_xmem_tally_clear (&GST_XMEM_SINK (object)->metas_dropped);
+  GstXmemSink *self = GST_XMEM_SINK (object);
+
+  g_free (self->socket_path);
+  gst_xmem_upstream_clear (&self->upstream);
+  gst_byte_writer_reset (&self->metas);
+  gst_xmem_tally_clear (&self->metas_dropped);
   G_OBJECT_CLASS (gst_xmem_sink_parent_class)->finalize (object);
 }
 
@@ -678,6 +769,7 @@ gst_xmem_sink_class_init (GstXmemSinkClass *klass)
 static void
 gst_xmem_sink_init (GstXmemSink *self)
 {
+  gst_xmem_upstream_init (&self->upstream);
   self->socket_path = g_strdup (DEFAULT_SOCKET_PATH);
   self->perms = DEFAULT_PERMS;
   self->min_clients = DEFAULT_MIN_CLIENTS;

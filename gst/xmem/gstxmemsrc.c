@@ -18,17 +18,22 @@
  */
 #include "gstxmemsrc.h"
 
+#include "connection.h"
 #include "errors.h"
+#include "events.h"
 #include "incoming.h"
+#include "srcpad.h"
 #include "text.h"
 #include "timeline.h"
+#include "uri.h"
 
-GST_DEBUG_CATEGORY_STATIC (gst_xmem_src_debug);
+GST_DEBUG_CATEGORY (gst_xmem_src_debug); /* connection.c's too */
 #define GST_CAT_DEFAULT gst_xmem_src_debug
 
 #define DEFAULT_SOCKET_PATH XMEM_DEFAULT_ADDRESS
 #define DEFAULT_MAX_BUFFERS 4
 #define DEFAULT_CONNECTION_TIMEOUT 5 /* s */
+#define DEFAULT_RECONNECT_INTERVAL 20 /* ms */
 
 /* Where running time 0 lies in our segment when times come before it, as
  * GstVideoEncoder does. */
@@ -41,6 +46,9 @@ enum {
   PROP_DELIVERY,
   PROP_MAX_BUFFERS,
   PROP_CONNECTION_TIMEOUT,
+  PROP_ON_DISCONNECT,
+  PROP_ON_EOS,
+  PROP_RECONNECT_INTERVAL,
   PROP_STATS,
 };
 
@@ -52,18 +60,24 @@ struct _GstXmemSrc {
   enum xmem_delivery delivery;
   guint max_buffers;
   guint connection_timeout;
+  GstXmemOnDisconnect on_disconnect;
+  GstXmemOnEos on_eos;
+  guint reconnect_interval;
 
   /* From start to stop; changed under the object lock */
   struct xmem_subscriber *subscriber;
 
   /* The streaming thread's */
-  gboolean connected;
+  GstXmemConnection connection;
   guint32 epoch;
   guint64 next_sequence; /* of the frame that would follow without a gap */
   GstCaps *caps; /* of the stream, NULL without */
   GstXmemIncomingFormat format;
   GstXmemTimeline timeline;
+  gint hold_stream_start; /* atomic; see srcpad.h */
 
+  GstClockTimeDiff running_offset; /* our running times minus the producer's;
+                                      under the object lock */
   GstClockTime resumed; /* CLOCK_MONOTONIC when PLAYING began; under the object
                            lock */
 
@@ -73,10 +87,14 @@ struct _GstXmemSrc {
   GstXmemTally metas_dropped; /* under its own */
 };
 
+static void gst_xmem_src_uri_handler_init (GstURIHandlerInterface *iface);
+
 G_DEFINE_TYPE_WITH_CODE (GstXmemSrc, gst_xmem_src, GST_TYPE_PUSH_SRC,
-    GST_DEBUG_CATEGORY_INIT (gst_xmem_src_debug, "xmemsrc", 0, "xmem source"))
+    G_IMPLEMENT_INTERFACE (GST_TYPE_URI_HANDLER, gst_xmem_src_uri_handler_init)
+        GST_DEBUG_CATEGORY_INIT (
+            gst_xmem_src_debug, "xmemsrc", 0, "xmem source"))
 GST_ELEMENT_REGISTER_DEFINE (
-    xmemsrc, "xmemsrc", GST_RANK_NONE, GST_TYPE_XMEM_SRC)
+    xmemsrc, "xmemsrc", GST_RANK_PRIMARY, GST_TYPE_XMEM_SRC)
 
 static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE (
     "src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS_ANY);
@@ -114,6 +132,8 @@ gst_xmem_src_start (GstBaseSrc *src)
   params.name = GST_OBJECT_NAME (self);
   params.delivery = self->delivery;
   params.n_buffers = self->max_buffers;
+  params.retry_ns = self->reconnect_interval * GST_MSECOND;
+  params.flags = XMEM_SUBSCRIBER_EVENTS;
   if (xmem_subscriber_new (&params, &subscriber, &error) != 0) {
     gst_xmem_post_error (
         GST_ELEMENT (self), "Cannot subscribe", self->socket_path, &error);
@@ -124,7 +144,18 @@ gst_xmem_src_start (GstBaseSrc *src)
   self->frames_repacked = self->frames_copied = 0;
   GST_OBJECT_UNLOCK (self);
   gst_xmem_tally_reset (&self->metas_dropped);
-  self->connected = FALSE;
+  self->connection = (GstXmemConnection){
+    .element = GST_ELEMENT (self),
+    .address = self->socket_path,
+    .subscriber = subscriber,
+    .on_disconnect = self->on_disconnect,
+    .on_eos = self->on_eos,
+    .timeout_ns = self->connection_timeout > 0
+                      ? (gint64) self->connection_timeout * GST_SECOND
+                      : XMEM_WAIT_FOREVER,
+  };
+  gst_xmem_timeline_init (&self->timeline, gst_base_src_is_live (src));
+  g_atomic_int_set (&self->hold_stream_start, TRUE);
   self->format.is_video = self->format.is_audio = FALSE;
   return TRUE;
 }
@@ -232,6 +263,16 @@ set_stream (GstXmemSrc *self, const struct xmem_stream_info *stream)
   return GST_FLOW_ERROR;
 }
 
+static GstFlowReturn
+follow_stream (
+    GstXmemSrc *self, const struct xmem_stream_info *stream, guint32 epoch)
+{
+  if (epoch == self->epoch)
+    return GST_FLOW_OK;
+  self->epoch = epoch;
+  return set_stream (self, stream);
+}
+
 static gboolean
 gst_xmem_src_query (GstBaseSrc *src, GstQuery *query)
 {
@@ -244,6 +285,37 @@ gst_xmem_src_query (GstBaseSrc *src, GstQuery *query)
   return TRUE;
 }
 
+/* Sends a consumer's request to the producer; its time becomes one of the
+ * producer's. */
+static gboolean
+send_upstream (GstXmemSrc *self, GstEvent *event)
+{
+  gint64 time = gst_xmem_event_get_time (event, &GST_BASE_SRC (self)->segment);
+  struct xmem_error error = { .status = XMEM_GONE };
+  GstXmemEvent out;
+  int r = XMEM_GONE;
+
+  GST_OBJECT_LOCK (self);
+  if (time != XMEM_TIME_NONE)
+    time -= self->running_offset;
+  gst_xmem_event_write (&out, event, time);
+  if (self->subscriber)
+    r = xmem_subscriber_send_event (self->subscriber, &out.event, &error);
+  GST_OBJECT_UNLOCK (self);
+  gst_xmem_event_clear (&out);
+  GST_DEBUG_OBJECT (self, "%" GST_PTR_FORMAT " to the producer: %s", event,
+      xmem_status_string (r));
+  return r == 0;
+}
+
+static gboolean
+gst_xmem_src_event (GstBaseSrc *src, GstEvent *event)
+{
+  if (gst_xmem_event_is_upstream (GST_EVENT_TYPE (event)))
+    return send_upstream (GST_XMEM_SRC (src), event);
+  return GST_BASE_SRC_CLASS (gst_xmem_src_parent_class)->event (src, event);
+}
+
 static gboolean
 gst_xmem_src_is_seekable (GstBaseSrc *src)
 {
@@ -251,52 +323,6 @@ gst_xmem_src_is_seekable (GstBaseSrc *src)
 }
 
 /* --- receiving ----------------------------------------------------------- */
-
-static GstFlowReturn
-fail (GstXmemSrc *self, const gchar *what, const struct xmem_error *error)
-{
-  if (error->status == XMEM_INTERRUPTED)
-    return GST_FLOW_FLUSHING;
-  gst_xmem_post_error (GST_ELEMENT (self), what, self->socket_path, error);
-  return GST_FLOW_ERROR;
-}
-
-static GstFlowReturn
-ensure_connected (GstXmemSrc *self)
-{
-  gint64 timeout_ns = self->connection_timeout > 0
-                          ? (gint64) self->connection_timeout * GST_SECOND
-                          : XMEM_WAIT_FOREVER;
-  struct xmem_error error;
-
-  if (self->connected)
-    return GST_FLOW_OK;
-  if (xmem_subscriber_connect (self->subscriber, timeout_ns, &error) != 0)
-    return fail (self, "Cannot connect", &error);
-  self->connected = TRUE;
-  self->epoch = 0;
-  self->next_sequence = XMEM_NONE;
-  gst_xmem_timeline_init (
-      &self->timeline, gst_base_src_is_live (GST_BASE_SRC (self)));
-  GST_INFO_OBJECT (self, "connected, may hold %u frames",
-      xmem_subscriber_get_grant (self->subscriber));
-  return GST_FLOW_OK;
-}
-
-static GstFlowReturn
-next_frame (GstXmemSrc *self, struct xmem_frame **frame)
-{
-  struct xmem_error error;
-  int r;
-
-  r = xmem_subscriber_next (self->subscriber, XMEM_WAIT_FOREVER, frame, &error);
-  if (r == XMEM_EOS)
-    return GST_FLOW_EOS;
-  if (r == XMEM_GONE)
-    return fail (
-        self, "The producer went away without an end of stream", &error);
-  return r == 0 ? GST_FLOW_OK : fail (self, "Cannot receive", &error);
-}
 
 static gboolean
 is_before_zero (gint64 time)
@@ -332,18 +358,33 @@ report_shift (GstXmemSrc *self)
               (gint64) self->timeline.shift, NULL)));
 }
 
-static void
-set_times (GstXmemSrc *self, struct xmem_frame *frame, GstBuffer *buffer)
+/* What to add to times that arrive now. */
+static GstClockTimeDiff
+time_offset (GstXmemSrc *self, const struct xmem_stream_info *stream,
+    const struct xmem_frame_info *info)
 {
-  const struct xmem_frame_info *info = xmem_frame_get_info (frame);
   GstClockTimeDiff shift, offset;
 
   start_segment (self, info);
   shift = self->timeline.shift;
   offset = gst_xmem_timeline_offset (
-      &self->timeline, GST_ELEMENT (self), xmem_frame_get_stream (frame), info);
+      &self->timeline, GST_ELEMENT (self), stream, info);
   if (self->timeline.shift != shift)
     report_shift (self);
+  GST_OBJECT_LOCK (self);
+  self->running_offset =
+      offset - (GstClockTimeDiff) GST_BASE_SRC (self)->segment.start;
+  GST_OBJECT_UNLOCK (self);
+  return offset;
+}
+
+static void
+set_times (GstXmemSrc *self, struct xmem_frame *frame, GstBuffer *buffer)
+{
+  const struct xmem_frame_info *info = xmem_frame_get_info (frame);
+  GstClockTimeDiff offset =
+      time_offset (self, xmem_frame_get_stream (frame), info);
+
   GST_BUFFER_PTS (buffer) = gst_xmem_timeline_map (info->pts, offset);
   GST_BUFFER_DTS (buffer) = gst_xmem_timeline_map (info->dts, offset);
   GST_BUFFER_DURATION (buffer) = info->duration;
@@ -366,6 +407,101 @@ is_outdated (GstXmemSrc *self, struct xmem_frame *frame)
   return self->timeline.live && self->timeline.started
          && self->delivery == XMEM_DELIVERY_LATEST
          && xmem_frame_get_published_ns (frame) < resumed;
+}
+
+/* A time of an event that arrives now, in our segment. */
+static GstClockTime
+map_event_time (
+    GstXmemSrc *self, const struct xmem_stream_info *stream, gint64 time)
+{
+  const struct xmem_stream_info unknown = { .base_time_ns = XMEM_NONE };
+  struct xmem_frame_info info;
+
+  if (time == XMEM_TIME_NONE)
+    return GST_CLOCK_TIME_NONE;
+  xmem_frame_info_init (&info);
+  info.pts = time;
+  return gst_xmem_timeline_map (
+      time, time_offset (self, stream ? stream : &unknown, &info));
+}
+
+/* The producer has flushed. Its running time may begin anew, and so does ours;
+ * a live one goes on. */
+static GstEvent *
+take_flush (GstXmemSrc *self, GstEvent *event)
+{
+  gboolean reset_time;
+
+  gst_event_parse_flush_stop (event, &reset_time);
+  if (self->timeline.live && reset_time) {
+    gst_event_unref (event);
+    return gst_event_new_flush_stop (FALSE);
+  }
+  if (reset_time)
+    gst_xmem_timeline_init (&self->timeline, FALSE);
+  return event;
+}
+
+/* Pushes the event that comes before the next frame. */
+static GstFlowReturn
+handle_event (GstXmemSrc *self)
+{
+  guint32 epoch = 0;
+  const struct xmem_stream_info *stream =
+      xmem_subscriber_get_stream (self->subscriber, &epoch);
+  GstFlowReturn flow = GST_FLOW_OK;
+  GstXmemReceived received;
+  GstEvent *event;
+
+  g_atomic_int_set (&self->hold_stream_start, FALSE);
+  if (!gst_xmem_received_read (
+          &received, xmem_subscriber_get_event (self->subscriber))) {
+    GST_WARNING_OBJECT (self, "an event that is not understood");
+    return GST_FLOW_OK;
+  }
+  if (stream && received.type != GST_EVENT_STREAM_START)
+    flow = follow_stream (self, stream, epoch);
+  if (flow != GST_FLOW_OK) {
+    gst_xmem_received_clear (&received);
+    return flow;
+  }
+  event = gst_xmem_received_take (&received,
+      map_event_time (self, stream, received.time),
+      &GST_BASE_SRC (self)->segment);
+  if (event && GST_EVENT_TYPE (event) == GST_EVENT_FLUSH_STOP)
+    event = take_flush (self, event);
+  if (event)
+    gst_xmem_srcpad_push (GST_BASE_SRC (self), event);
+  return GST_FLOW_OK;
+}
+
+/* What counted before does not: epochs and sequences begin anew. */
+static void
+begin_anew (GstXmemSrc *self)
+{
+  self->epoch = 0;
+  self->next_sequence = XMEM_NONE;
+  if (self->timeline.started)
+    gst_xmem_timeline_renew (&self->timeline);
+}
+
+static GstFlowReturn
+next_frame (GstXmemSrc *self, struct xmem_frame **frame)
+{
+  GstFlowReturn flow, pushed = GST_FLOW_OK;
+  gboolean renewed;
+
+  do {
+    flow = gst_xmem_connection_next (&self->connection, frame, &renewed);
+    if (renewed)
+      begin_anew (self);
+    if (flow == GST_XMEM_FLOW_EVENT)
+      pushed = handle_event (self);
+  } while (flow == GST_XMEM_FLOW_EVENT && pushed == GST_FLOW_OK);
+  if (flow == GST_XMEM_FLOW_EVENT)
+    return pushed;
+  g_atomic_int_set (&self->hold_stream_start, FALSE);
+  return flow;
 }
 
 /* Frames may be missing before this one: decoders must know. */
@@ -407,17 +543,13 @@ gst_xmem_src_create (GstPushSrc *src, GstBuffer **buffer)
   struct xmem_frame *frame;
   GstFlowReturn flow;
 
-  flow = ensure_connected (self);
-  while (flow == GST_FLOW_OK
-         && (flow = next_frame (self, &frame)) == GST_FLOW_OK
+  while ((flow = next_frame (self, &frame)) == GST_FLOW_OK
          && is_outdated (self, frame))
     xmem_frame_unref (frame);
   if (flow != GST_FLOW_OK)
     return flow;
-  if (xmem_frame_get_epoch (frame) != self->epoch) {
-    flow = set_stream (self, xmem_frame_get_stream (frame));
-    self->epoch = xmem_frame_get_epoch (frame);
-  }
+  flow = follow_stream (
+      self, xmem_frame_get_stream (frame), xmem_frame_get_epoch (frame));
   if (flow == GST_FLOW_OK) {
     *buffer = make_buffer (self, frame);
     set_times (self, frame, *buffer);
@@ -427,6 +559,54 @@ gst_xmem_src_create (GstPushSrc *src, GstBuffer **buffer)
   }
   xmem_frame_unref (frame);
   return flow;
+}
+
+/* --- xmem://NAME and xmem:///path ---------------------------------------- */
+
+static GstURIType
+gst_xmem_src_uri_get_type (GType type)
+{
+  return GST_URI_SRC;
+}
+
+static const gchar *const *
+gst_xmem_src_uri_get_protocols (GType type)
+{
+  static const gchar *const protocols[] = { "xmem", NULL };
+
+  return protocols;
+}
+
+static gchar *
+gst_xmem_src_uri_get_uri (GstURIHandler *handler)
+{
+  GstXmemSrc *self = GST_XMEM_SRC (handler);
+  gchar *uri;
+
+  GST_OBJECT_LOCK (self);
+  uri = gst_xmem_uri_from_address (self->socket_path);
+  GST_OBJECT_UNLOCK (self);
+  return uri;
+}
+
+static gboolean
+gst_xmem_src_uri_set_uri (
+    GstURIHandler *handler, const gchar *uri, GError **error)
+{
+  g_autofree gchar *address = gst_xmem_uri_to_address (uri, error);
+
+  if (address)
+    g_object_set (handler, "socket-path", address, NULL);
+  return address != NULL;
+}
+
+static void
+gst_xmem_src_uri_handler_init (GstURIHandlerInterface *iface)
+{
+  iface->get_type = gst_xmem_src_uri_get_type;
+  iface->get_protocols = gst_xmem_src_uri_get_protocols;
+  iface->get_uri = gst_xmem_src_uri_get_uri;
+  iface->set_uri = gst_xmem_src_uri_set_uri;
 }
 
 /* --- properties ---------------------------------------------------------- */
@@ -485,6 +665,15 @@ gst_xmem_src_set_property (
     case PROP_CONNECTION_TIMEOUT:
       self->connection_timeout = g_value_get_uint (value);
       break;
+    case PROP_ON_DISCONNECT:
+      self->on_disconnect = g_value_get_enum (value);
+      break;
+    case PROP_ON_EOS:
+      self->on_eos = g_value_get_enum (value);
+      break;
+    case PROP_RECONNECT_INTERVAL:
+      self->reconnect_interval = g_value_get_uint (value);
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
   }
@@ -514,6 +703,15 @@ gst_xmem_src_get_property (
       break;
     case PROP_CONNECTION_TIMEOUT:
       g_value_set_uint (value, self->connection_timeout);
+      break;
+    case PROP_ON_DISCONNECT:
+      g_value_set_enum (value, self->on_disconnect);
+      break;
+    case PROP_ON_EOS:
+      g_value_set_enum (value, self->on_eos);
+      break;
+    case PROP_RECONNECT_INTERVAL:
+      g_value_set_uint (value, self->reconnect_interval);
       break;
     case PROP_STATS:
       g_value_take_boxed (value, make_stats (self));
@@ -561,6 +759,19 @@ install_properties (GObjectClass *klass)
       g_param_spec_uint ("connection-timeout", "Connection timeout",
           "Seconds to wait for a producer that is not there yet (0 = no limit)",
           0, G_MAXUINT, DEFAULT_CONNECTION_TIMEOUT, rw));
+  g_object_class_install_property (klass, PROP_ON_DISCONNECT,
+      g_param_spec_enum ("on-disconnect", "On disconnect",
+          "What to do when the producer stops or dies without an end of stream",
+          gst_xmem_on_disconnect_get_type (), GST_XMEM_ON_DISCONNECT_RECONNECT,
+          rw));
+  g_object_class_install_property (klass, PROP_ON_EOS,
+      g_param_spec_enum ("on-eos", "On end of stream",
+          "What to do when the producer's stream ends",
+          gst_xmem_on_eos_get_type (), GST_XMEM_ON_EOS_EOS, rw));
+  g_object_class_install_property (klass, PROP_RECONNECT_INTERVAL,
+      g_param_spec_uint ("reconnect-interval", "Reconnect interval",
+          "Milliseconds between two looks for a producer", 1, G_MAXINT,
+          DEFAULT_RECONNECT_INTERVAL, rw));
   g_object_class_install_property (klass, PROP_STATS,
       g_param_spec_boxed ("stats", "Statistics",
           "Frames received, lost, copied, repacked, held; one-way latency in "
@@ -580,6 +791,8 @@ gst_xmem_src_class_init (GstXmemSrcClass *klass)
   object_class->finalize = gst_xmem_src_finalize;
   install_properties (object_class);
   gst_type_mark_as_plugin_api (gst_xmem_delivery_get_type (), 0);
+  gst_type_mark_as_plugin_api (gst_xmem_on_disconnect_get_type (), 0);
+  gst_type_mark_as_plugin_api (gst_xmem_on_eos_get_type (), 0);
 
   element_class->change_state = gst_xmem_src_change_state;
   src_class->start = gst_xmem_src_start;
@@ -588,6 +801,7 @@ gst_xmem_src_class_init (GstXmemSrcClass *klass)
   src_class->unlock_stop = gst_xmem_src_unlock_stop;
   src_class->negotiate = gst_xmem_src_negotiate;
   src_class->decide_allocation = gst_xmem_src_decide_allocation;
+  src_class->event = gst_xmem_src_event;
   src_class->query = gst_xmem_src_query;
   src_class->is_seekable = gst_xmem_src_is_seekable;
   GST_PUSH_SRC_CLASS (klass)->create = gst_xmem_src_create;
@@ -607,10 +821,14 @@ gst_xmem_src_class_init (GstXmemSrcClass *klass)
 static void
 gst_xmem_src_init (GstXmemSrc *self)
 {
+  gst_xmem_srcpad_init (GST_BASE_SRC (self), &self->hold_stream_start);
   self->socket_path = g_strdup (DEFAULT_SOCKET_PATH);
   self->delivery = XMEM_DELIVERY_LATEST;
   self->max_buffers = DEFAULT_MAX_BUFFERS;
   self->connection_timeout = DEFAULT_CONNECTION_TIMEOUT;
+  self->on_disconnect = GST_XMEM_ON_DISCONNECT_RECONNECT;
+  self->on_eos = GST_XMEM_ON_EOS_EOS;
+  self->reconnect_interval = DEFAULT_RECONNECT_INTERVAL;
   gst_xmem_tally_init (&self->metas_dropped);
   gst_base_src_set_live (GST_BASE_SRC (self), TRUE);
   gst_base_src_set_format (GST_BASE_SRC (self), GST_FORMAT_TIME);

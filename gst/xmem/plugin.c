@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* The plugin "xmem": xmemsink and xmemsrc. */
+/* The plugin "xmem": xmemsink, xmemsrc and xmemalloc. */
+#include <gst/tag/tag.h>
+
+#include "gstxmemalloc.h"
 #include "gstxmemsink.h"
 #include "gstxmemsrc.h"
 
 static gboolean
 plugin_init (GstPlugin *plugin)
 {
+  /* A type in tags with pictures, by whose name it is found. */
+  g_type_ensure (GST_TYPE_TAG_IMAGE_TYPE);
   return GST_ELEMENT_REGISTER (xmemsink, plugin)
-         && GST_ELEMENT_REGISTER (xmemsrc, plugin);
+         && GST_ELEMENT_REGISTER (xmemsrc, plugin)
+         && GST_ELEMENT_REGISTER (xmemalloc, plugin);
 }
 
 GST_PLUGIN_DEFINE (GST_VERSION_MAJOR, GST_VERSION_MINOR, xmem,

@@ -83,6 +83,49 @@ gst_xmem_timeline_init (GstXmemTimeline *timeline, gboolean live)
   timeline->started = FALSE;
   timeline->shift = 0;
   timeline->base_time = GST_CLOCK_TIME_NONE;
+  timeline->renewed = FALSE;
+  timeline->end = 0;
+}
+
+void
+gst_xmem_timeline_renew (GstXmemTimeline *timeline)
+{
+  timeline->started = FALSE;
+  timeline->renewed = TRUE;
+  if (timeline->live)
+    timeline->shift = 0;
+}
+
+/* The shift of a stream whose first frame is this, in a timeline that keeps
+ * running times. */
+static void
+continue_timeline (GstXmemTimeline *timeline,
+    const struct xmem_stream_info *stream, gint64 first)
+{
+  if (!timeline->renewed) {
+    timeline->first_base = stream->base_time_ns;
+    timeline->first_shift = timeline->shift;
+    return;
+  }
+  timeline->shift = timeline->first_shift;
+  if (timeline->first_base != XMEM_NONE && stream->base_time_ns != XMEM_NONE)
+    timeline->shift +=
+        GST_CLOCK_DIFF (timeline->first_base, stream->base_time_ns);
+  if (first + timeline->shift < timeline->end)
+    timeline->shift = timeline->end - first;
+}
+
+static void
+note_end (GstXmemTimeline *timeline, const struct xmem_frame_info *frame)
+{
+  GstClockTimeDiff end;
+
+  if (frame->pts == XMEM_TIME_NONE)
+    return;
+  end = frame->pts + timeline->shift;
+  if (GST_CLOCK_TIME_IS_VALID (frame->duration))
+    end += (GstClockTimeDiff) frame->duration;
+  timeline->end = MAX (timeline->end, end);
 }
 
 /* The earliest time of a frame, XMEM_TIME_NONE without any. */
@@ -114,6 +157,8 @@ gst_xmem_timeline_offset (GstXmemTimeline *timeline, GstElement *element,
                + (GstClockTimeDiff) stream->latency_ns;
     else if (!timeline->started && first != XMEM_TIME_NONE)
       timeline->shift = now - first;
+  } else if (!timeline->started && first != XMEM_TIME_NONE) {
+    continue_timeline (timeline, stream, first);
   }
   /* Running times kept as they are can only begin before 0; mapped by clock
    * they may also fall behind after a pause. Such a frame is due now: at 0 it
@@ -122,6 +167,7 @@ gst_xmem_timeline_offset (GstXmemTimeline *timeline, GstElement *element,
       && first + offset + timeline->shift < 0)
     timeline->shift = now - (first + offset);
   timeline->started |= first != XMEM_TIME_NONE;
+  note_end (timeline, frame);
   return offset + timeline->shift;
 }
 

@@ -19,15 +19,27 @@ GstClockTime gst_xmem_base_time (GstElement *element, GstClockTime last);
 /* A running time as it goes onto the wire: signed, XMEM_TIME_NONE for none. */
 gint64 gst_xmem_running_time (const GstSegment *segment, GstClockTime time);
 
-/* A receiver's mapping, for one connection. */
+/* A receiver's mapping. */
 typedef struct {
   gboolean live; /* map by clock, or leave running times as they are */
   gboolean started;
   GstClockTimeDiff shift; /* for all times, chosen at the first frame */
   GstClockTime base_time; /* of the receiving pipeline, as above */
+
+  /* Where running times are left as they are and streams follow each other */
+  gboolean renewed; /* this is not the first stream */
+  GstClockTime first_base; /* CLOCK_MONOTONIC at the first stream's time 0 */
+  GstClockTimeDiff first_shift; /* of the first stream */
+  GstClockTimeDiff end; /* of all frames so far */
 } GstXmemTimeline;
 
 void gst_xmem_timeline_init (GstXmemTimeline *timeline, gboolean live);
+
+/* Another stream follows, of a producer that has started anew. Where running
+ * times are kept it comes as much later than the first as its time 0 does by
+ * clock, so that several sockets of one pipeline stay in sync; but never before
+ * the end of what there was. */
+void gst_xmem_timeline_renew (GstXmemTimeline *timeline);
 
 /* How much to add to the running times of a frame that arrives now. May change
  * the shift for this and all later frames, so that no time lies before 0. */

@@ -136,6 +136,26 @@ const struct golden golden_messages[] = {
       .hex = "0900 0100 18000000"
              "01000000 00000000 2a00000000000000",
       .message = { .type = XMEM_WIRE_DETACH, .sequences = { 1, { 42 } } } },
+  { .name = "event",
+      .hex = "0a00 0100 10000000"
+             "01002800 00000000", /* kind, flags */
+      .message = { .type = XMEM_WIRE_EVENT, .event = { .kind = 0x280001 } } },
+  { .name = "event-with-data",
+      .hex = "0a00 0100 30000000"
+             "07000000 03000000"
+             "0100 0000 05000000 7363656e65 000000" /* NAME "scene" */
+             "0800 0000 03000000 010203 0000000000", /* EVENT */
+      .message = { .type = XMEM_WIRE_EVENT,
+          .event = { 7, XMEM_EVENT_STICKY | XMEM_EVENT_UNTIL_FLUSH,
+              { "scene", 5 }, "\1\2\3", 3, 0 } } },
+  { .name = "event-with-data-in-a-file",
+      .hex = "0a00 0100 20000000"
+             "07000000 04000000"
+             "0900 0000 08000000 0000100000000000", /* EVENT_FD, size */
+      .message = { .type = XMEM_WIRE_EVENT,
+          .event = { .kind = 7,
+              .flags = XMEM_EVENT_FLUSH,
+              .data_fd_size = 0x100000 } } },
   { .name = "eos",
       .hex = "0b00 0100 10000000"
              "2b00000000000000",
@@ -144,6 +164,10 @@ const struct golden golden_messages[] = {
       .hex = "0c00 0100 10000000"
              "0000000000000000",
       .message = { .type = XMEM_WIRE_BYE } },
+  { .name = "bye-after-the-end",
+      .hex = "0c00 0100 10000000"
+             "0100000000000000",
+      .message = { .type = XMEM_WIRE_BYE, .bye = XMEM_WIRE_BYE_ENDED } },
 };
 
 const size_t golden_n_messages =

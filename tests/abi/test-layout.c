@@ -86,6 +86,11 @@ test_frame_structures (void)
   OFFSET (struct xmem_frame_info, description, 64);
   OFFSET (struct xmem_frame_info, metas, 200);
   OFFSET (struct xmem_frame_info, metas_size, 208);
+  SIZE (struct xmem_event, 32);
+  OFFSET (struct xmem_event, flags, 4);
+  OFFSET (struct xmem_event, name, 8);
+  OFFSET (struct xmem_event, data, 16);
+  OFFSET (struct xmem_event, size, 24);
   SIZE (struct xmem_stream_info, 24);
   OFFSET (struct xmem_stream_info, base_time_ns, 8);
   OFFSET (struct xmem_stream_info, latency_ns, 16);
@@ -118,7 +123,7 @@ test_pool_structures (void)
 static void
 test_publisher_structures (void)
 {
-  SIZE (struct xmem_publisher_params, 64);
+  SIZE (struct xmem_publisher_params, 80);
   OFFSET (struct xmem_publisher_params, address, 8);
   OFFSET (struct xmem_publisher_params, flags, 16);
   OFFSET (struct xmem_publisher_params, mode, 20);
@@ -128,6 +133,8 @@ test_publisher_structures (void)
   OFFSET (struct xmem_publisher_params, client_disconnected, 40);
   OFFSET (struct xmem_publisher_params, user_data, 48);
   OFFSET (struct xmem_publisher_params, user_data_free, 56);
+  OFFSET (struct xmem_publisher_params, event_received, 64);
+  OFFSET (struct xmem_publisher_params, key_unit_wanted, 72);
   SIZE (struct xmem_publish, 48);
   OFFSET (struct xmem_publish, regions, 8);
   OFFSET (struct xmem_publish, n_regions, 16);
@@ -147,11 +154,13 @@ test_publisher_structures (void)
 static void
 test_subscriber_structures (void)
 {
-  SIZE (struct xmem_subscriber_params, 32);
+  SIZE (struct xmem_subscriber_params, 48);
   OFFSET (struct xmem_subscriber_params, address, 8);
   OFFSET (struct xmem_subscriber_params, name, 16);
   OFFSET (struct xmem_subscriber_params, delivery, 24);
   OFFSET (struct xmem_subscriber_params, n_buffers, 28);
+  OFFSET (struct xmem_subscriber_params, retry_ns, 32);
+  OFFSET (struct xmem_subscriber_params, flags, 40);
   SIZE (struct xmem_subscriber_stats, 80);
   OFFSET (struct xmem_subscriber_stats, frames_lost, 8);
   OFFSET (struct xmem_subscriber_stats, frames_held, 16);
@@ -170,6 +179,7 @@ test_numbers (void)
 {
   g_assert_cmpint (XMEM_AGAIN, ==, 1);
   g_assert_cmpint (XMEM_FULL, ==, 6);
+  g_assert_cmpint (XMEM_EVENT, ==, 7);
   g_assert_cmpint (XMEM_INVALID, ==, -1);
   g_assert_cmpint (XMEM_NOT_FOUND, ==, -9);
   g_assert_cmpint (XMEM_FORKED, ==, -10);
@@ -192,6 +202,11 @@ test_numbers (void)
   g_assert_cmpint (XMEM_MAX_SLOTS, ==, 65536);
   g_assert_cmpint (XMEM_ACQUIRE_OVER_LIMIT, ==, 1);
   g_assert_cmpint (XMEM_PUBLISHER_NO_THREAD, ==, 1);
+  g_assert_cmpint (XMEM_SUBSCRIBER_EVENTS, ==, 1);
+  g_assert_cmpint (XMEM_EVENT_STICKY, ==, 1);
+  g_assert_cmpint (XMEM_EVENT_UNTIL_FLUSH, ==, 2);
+  g_assert_cmpint (XMEM_EVENT_FLUSH, ==, 4);
+  g_assert_cmpint (XMEM_MAX_STICKY_EVENTS, ==, 64);
   g_assert_cmpint (XMEM_PUBLISHER_LEAKY, ==, 2);
   g_assert_cmpint (XMEM_TIME_NONE, ==, INT64_MIN);
   g_assert_cmpuint (XMEM_NONE, ==, UINT64_MAX);

@@ -52,8 +52,8 @@ test_every_type_is_there (void)
 {
   static const int numbers[] = { XMEM_WIRE_HELLO, XMEM_WIRE_WELCOME,
     XMEM_WIRE_ERROR, XMEM_WIRE_SEGMENT, XMEM_WIRE_RETIRE, XMEM_WIRE_STREAM,
-    XMEM_WIRE_FRAME, XMEM_WIRE_RELEASE, XMEM_WIRE_DETACH, XMEM_WIRE_EOS,
-    XMEM_WIRE_BYE };
+    XMEM_WIRE_FRAME, XMEM_WIRE_RELEASE, XMEM_WIRE_DETACH, XMEM_WIRE_EVENT,
+    XMEM_WIRE_EOS, XMEM_WIRE_BYE };
 
   for (size_t i = 0; i < G_N_ELEMENTS (numbers); i++) {
     bool found = false;
@@ -71,7 +71,12 @@ test_limits (void)
   g_assert_cmpint (XMEM_WIRE_VERSION_MAX, ==, 1);
   g_assert_cmpint (XMEM_WIRE_MAX_MESSAGE, ==, 32768);
   g_assert_cmpint (XMEM_WIRE_MAX_INLINE_CAPS, ==, 16384);
+  g_assert_cmpint (XMEM_WIRE_MAX_INLINE_EVENT, ==, 16384);
   g_assert_cmpint (XMEM_WIRE_MAX_NAME, ==, 255);
+  g_assert_cmpint (XMEM_WIRE_FEATURE_EVENTS, ==, 1);
+  g_assert_cmpint (XMEM_MAX_EVENT_NAME, ==, 255);
+  g_assert_cmpint (XMEM_MAX_EVENT_DATA, ==, 16777216);
+  g_assert_cmpint (XMEM_MAX_UPSTREAM_DATA, ==, 16384);
   g_assert_cmpint (XMEM_WIRE_MAX_SEQUENCES, ==, 128);
   g_assert_cmpint (XMEM_MAX_REGIONS, ==, 16);
   g_assert_cmpint (XMEM_WIRE_MAX_INLINE_METAS, ==, 16384);

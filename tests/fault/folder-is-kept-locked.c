@@ -39,7 +39,7 @@ test_publishers_come_and_go (void)
     actor_expect_frame (&actor, 0);
     source_close (&source);
     g_assert_false (g_file_test (params.address, G_FILE_TEST_EXISTS));
-    actor_expect_status (&actor, XMEM_EOS);
+    actor_expect_status (&actor, XMEM_GONE);
     actor_stop (&actor);
   }
   harness_kill (&locker, SIGKILL);

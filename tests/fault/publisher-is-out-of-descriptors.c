@@ -148,7 +148,6 @@ run_poorest (int argc, char **argv)
       xmem_publisher_free (publisher);
     else
       harness_assert_status (r, XMEM_SYSTEM, &error);
-    harness_say ("%d", r);
     limit_fds (256);
     harness_wait_until (harness_count_fds (0) == 4);
   }

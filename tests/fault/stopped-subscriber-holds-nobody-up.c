@@ -103,7 +103,7 @@ test_publisher_ends_meanwhile (void)
   actor_expect_frame (&stopped, 0);
   actor_expect_frame (&stopped, 1);
   actor_expect_frame (&stopped, 9);
-  actor_expect_status (&stopped, XMEM_EOS);
+  actor_expect_status (&stopped, XMEM_GONE);
   actor_stop (&stopped);
 }
 

@@ -154,7 +154,7 @@ test_publisher_ends (void)
   fd = raw_subscribe (address, XMEM_DELIVERY_LATEST, 4);
   publish (&source, &reader, 0, 5);
   source_close (&source);
-  actor_expect_status (&reader, XMEM_EOS);
+  actor_expect_status (&reader, XMEM_GONE);
   actor_stop (&reader);
   close (fd);
 }

@@ -54,7 +54,7 @@ test_publisher_ends (void)
   raw_send (evicted, "x", 1, NULL, 0);
   harness_assert_status (raw_expect_end (evicted), XMEM_PROTOCOL, NULL);
   actor_close_publisher (&b.publisher);
-  actor_expect_status (&b.reader, XMEM_EOS);
+  actor_expect_status (&b.reader, XMEM_GONE);
   actor_stop (&b.reader);
   harness_assert_status (raw_expect_end (silent), XMEM_GONE, NULL);
   harness_wait_until (harness_count_threads (b.publisher.child.pid) == 0);

@@ -20,12 +20,26 @@ static struct xmem_publisher *publisher;
 static struct xmem_address address;
 
 static void
+event_received (int fd, const struct xmem_event *event, void *user_data)
+{
+  const struct xmem_event again = { .kind = event->kind,
+    .flags = XMEM_EVENT_STICKY,
+    .data = event->data,
+    .size = event->size };
+
+  (void) fd;
+  (void) user_data;
+  (void) xmem_publisher_send_event (publisher, &again, NULL);
+}
+
+static void
 open_publisher (void)
 {
   char name[32];
   struct xmem_publisher_params params = { .struct_size = sizeof (params),
     .address = name,
-    .flags = XMEM_PUBLISHER_NO_THREAD | XMEM_PUBLISHER_LEAKY };
+    .flags = XMEM_PUBLISHER_NO_THREAD | XMEM_PUBLISHER_LEAKY,
+    .event_received = event_received };
 
   snprintf (name, sizeof (name), "@xmem-fuzz-%d", (int) getpid ());
   if (xmem_pool_new (NULL, &pool, NULL) != 0

@@ -24,7 +24,8 @@ static void
 send_welcome (int fd)
 {
   const struct xmem_wire_message m = { .type = XMEM_WIRE_WELCOME,
-    .welcome = { .version = 1, .grant = 4 } };
+    .welcome = {
+        .version = 1, .grant = 4, .features = XMEM_WIRE_FEATURE_EVENTS } };
   uint8_t bytes[64];
   size_t size = xmem_wire_encode (&m, bytes, sizeof (bytes));
 
@@ -76,6 +77,15 @@ look_at (const struct xmem_frame *frame)
     sum += (uint8_t) strlen (stream->caps);
 }
 
+static void
+look_at_event (const struct xmem_event *event)
+{
+  volatile uint8_t sum = (uint8_t) strlen (event->name);
+
+  for (size_t i = 0; i < event->size; i += 100)
+    sum += ((const uint8_t *) event->data)[i];
+}
+
 /* Returns how many frames it keeps. */
 static unsigned
 read_frames (struct xmem_subscriber *subscriber, struct xmem_frame **kept)
@@ -87,7 +97,9 @@ read_frames (struct xmem_subscriber *subscriber, struct xmem_frame **kept)
 
   for (unsigned i = 0; i < 1000; i++) {
     r = xmem_subscriber_next (subscriber, 0, &frame, &error);
-    if (r == XMEM_EOS)
+    if (r == XMEM_EVENT)
+      look_at_event (xmem_subscriber_get_event (subscriber));
+    if (r == XMEM_EOS || r == XMEM_EVENT)
       continue;
     if (r != 0)
       break;
@@ -104,7 +116,8 @@ int
 LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
 {
   const struct xmem_subscriber_params params = { .struct_size = sizeof (params),
-    .address = "/anywhere" };
+    .address = "/anywhere",
+    .flags = XMEM_SUBSCRIBER_EVENTS };
   struct xmem_frame *kept[MAX_KEPT];
   struct xmem_subscriber_stats stats;
   struct xmem_subscriber *subscriber;

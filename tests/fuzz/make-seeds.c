@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* Writes the seeds of the fuzz targets: each golden message as it is, and
- * conversations made of them.
+ * conversations made of them; and changes to the file of a pool.
  *
- * usage: make-seeds FOLDER, which must exist. In it: wire-NAME, subscriber-NAME
- * and publisher-NAME. */
+ * usage: make-seeds FOLDER, which must exist. In it: wire-NAME, subscriber-NAME,
+ * publisher-NAME and pool-NAME. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "abi/golden.h"
 #include "base/bytes.h"
+#include "fuzz/patches.h"
 #include "fuzz/records.h"
+#include "pool/layout.h"
 
 static const char *folder;
 
@@ -65,6 +67,14 @@ make_subscriber_seed (void)
   m.frame.info.metas_size = 0;
   m.frame.metas_fd_size = RECORD_MEMORY_SIZE;
   add (&w, RECORD_SEALED, &m);
+  m = (struct xmem_wire_message){ .type = XMEM_WIRE_EVENT,
+    .event = { .kind = 1, .data = "inline", .size = 6 } };
+  add (&w, RECORD_NONE, &m);
+  m = (struct xmem_wire_message){ .type = XMEM_WIRE_EVENT,
+    .event = { .kind = 2,
+        .name = { "file", 4 },
+        .data_fd_size = RECORD_MEMORY_SIZE } };
+  add (&w, RECORD_SEALED, &m);
   m = (struct xmem_wire_message){ .type = XMEM_WIRE_RETIRE, .retire = 1 };
   add (&w, RECORD_NONE, &m);
   m = (struct xmem_wire_message){ .type = XMEM_WIRE_EOS, .eos = 9 };
@@ -80,7 +90,8 @@ make_publisher_seed (void)
   uint8_t bytes[4096];
   struct xmem_writer w = { .data = bytes, .size = sizeof (bytes) };
   struct xmem_wire_message m = { .type = XMEM_WIRE_HELLO,
-    .hello = { 1, 1, 2, 0, XMEM_DELIVERY_EVERY, 1, { "fuzz", 4 } } };
+    .hello = { 1, 1, 2, XMEM_WIRE_FEATURE_EVENTS, XMEM_DELIVERY_EVERY, 1,
+        { "fuzz", 4 } } };
 
   add (&w, RECORD_NONE, &m);
   write_file ("publisher", "hello", bytes, w.used);
@@ -89,10 +100,80 @@ make_publisher_seed (void)
       .sequences = { 1, { i } } };
     add (&w, RECORD_NONE, &m);
   }
+  m = (struct xmem_wire_message){ .type = XMEM_WIRE_EVENT,
+    .event = { .kind = 1, .name = { "ask", 3 }, .data = "data", .size = 4 } };
+  add (&w, RECORD_NONE, &m);
   m = (struct xmem_wire_message){ .type = XMEM_WIRE_DETACH,
     .sequences = { 1, { 4 } } };
   add (&w, RECORD_NONE, &m);
   write_file ("publisher", "conversation", bytes, w.used);
+}
+
+static void
+add_patch (struct xmem_writer *w, enum patch_where where, uint32_t position,
+    const void *bytes, size_t n)
+{
+  uint8_t head[PATCH_HEAD_BYTES] = { (uint8_t) where, (uint8_t) n,
+    (uint8_t) position, (uint8_t) (position >> 8), (uint8_t) (position >> 16) };
+
+  xmem_writer_put (w, head, sizeof (head));
+  xmem_writer_put (w, bytes, n);
+}
+
+static void
+write_patch (const char *name, enum patch_where where, uint32_t position,
+    const void *bytes, size_t n)
+{
+  uint8_t all[600];
+  struct xmem_writer w = { .data = all, .size = sizeof (all) };
+
+  add_patch (&w, where, position, bytes, n);
+  add_patch (&w, PATCH_OPEN, 0, NULL, 0);
+  add_patch (&w, where, position, bytes, n);
+  write_file ("pool", name, all, w.used);
+}
+
+/* More slots than there were, in a file that has room for them. */
+static void
+make_larger_pool_seed (void)
+{
+  struct xmem_layout_header header = { 0 };
+  uint8_t all[600];
+  struct xmem_writer w = { .data = all, .size = sizeof (all) };
+
+  xmem_layout_init (&header, 1000, UINT64_MAX, 1);
+  add_patch (&w, PATCH_CUT, 1 << 20, NULL, 0);
+  add_patch (&w, PATCH_HEADER, 0, &header, 48);
+  write_file ("pool", "larger", all, w.used);
+}
+
+static void
+make_pool_seeds (void)
+{
+  const struct xmem_layout_segment segment = { .kind = XMEM_SEGMENT_FILE,
+    .first = 8,
+    .n_slots = 4,
+    .offset = 65536,
+    .slot_size = 64 };
+  const struct xmem_slot held = { .state = UINT64_C (5) << 32 | 0x02000002,
+    .size = 60,
+    .info = { 1, 2, 3,
+        { XMEM_CONTENT_GRAY, XMEM_DTYPE_U8, 2, { 6, 10 }, { 10, 1 } } } };
+  const uint64_t closed = XMEM_SLOT_CLOSED;
+  const uint32_t n_segments = 3;
+  const uint32_t pid = 1;
+
+  write_file ("pool", "as-it-is", (const uint8_t *) "", 0);
+  write_patch ("header", PATCH_HEADER, 8, "\2", 1);
+  write_patch ("n-segments", PATCH_HEADER, 128, &n_segments, 4);
+  write_patch ("process", PATCH_HEADER, 256 + 64, &pid, 4);
+  write_patch ("segment", PATCH_SEGMENT, 2 << 8, &segment, 32);
+  write_patch ("slot", PATCH_SLOT, 1 << 8, &held, 224);
+  write_patch ("free-slot", PATCH_SLOT, 3 << 8, &held, 224);
+  write_patch ("closed-slot", PATCH_SLOT, 4 << 8, &closed, 8);
+  write_patch ("free-bits", PATCH_FILE, 36864, "\xff\xff", 2);
+  write_patch ("cut", PATCH_CUT, 70000, NULL, 0);
+  make_larger_pool_seed ();
 }
 
 int
@@ -115,5 +196,6 @@ main (int argc, char **argv)
   }
   make_subscriber_seed ();
   make_publisher_seed ();
+  make_pool_seeds ();
   return 0;
 }

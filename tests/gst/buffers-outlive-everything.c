@@ -27,7 +27,7 @@ static void
 subscribe (struct player *consumer, const char *address, const char *properties)
 {
   player_launch (consumer,
-      "xmemsrc name=src socket-path=%s is-live=false %s ! "
+      "xmemsrc name=src socket-path=%s is-live=false on-disconnect=eos %s ! "
       "fakesink name=out sync=false",
       address, properties);
   player_tap (consumer, "out", PLAYER_LOOK_SUM);
@@ -153,7 +153,7 @@ test_outlives_killed_producer (void)
   start_producer (&producer, address);
   start_holder (&holder, address);
   player_die (&producer);
-  player_expect_error (&holder, address);
+  player_expect_eos (&holder);
   assert_held (&holder);
   player_drop (&holder);
   /* Another takes its place and does not touch them. */

@@ -72,6 +72,15 @@ GST_START_TEST (behind_tee_each_frame_is_copied_once)
 }
 GST_END_TEST;
 
+GST_START_TEST (behind_xmemalloc_and_tee_nothing_is_copied)
+{
+  check_copies (
+      SOURCE "xmemalloc ! tee name=t ! queue", "t. ! queue ! fakesink", 0);
+  check_copies (SOURCE "xmemalloc max-pool-bytes=1 ! tee name=t ! queue",
+      "t. ! queue ! fakesink", N_FRAMES);
+}
+GST_END_TEST;
+
 /* vp9dec (1.22) makes the pool of its pictures before it asks downstream. */
 GST_START_TEST (behind_vp9dec_each_frame_is_copied_once)
 {
@@ -332,6 +341,7 @@ copies_suite (void)
   suite_add_tcase (suite, tcase);
   tcase_add_test (tcase, without_tee_nothing_is_copied);
   tcase_add_test (tcase, behind_tee_each_frame_is_copied_once);
+  tcase_add_test (tcase, behind_xmemalloc_and_tee_nothing_is_copied);
   tcase_add_test (tcase, behind_vp9dec_each_frame_is_copied_once);
   tcase_add_test (tcase, appsrc_with_our_pool_is_not_copied);
   tcase_add_test (tcase, appsrc_with_our_allocator_is_not_copied);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* How a stream ends for its consumers: with its last frame and then EOS,
- * whatever becomes of the producer afterwards; with EOS when the producer stops
- * without one; with an error that names the socket when it is killed. */
+ * whatever becomes of the producer afterwards; and, if they have chosen so, with
+ * EOS when the producer stops without one, or with an error that names the socket
+ * when it is killed. */
 #include "player.h"
 
 #define N_FRAMES 8
@@ -181,8 +182,8 @@ test_producer_stops_without_eos (void)
   player_start (&latest);
   player_start (&every);
   start_endless_stream (&producer, address);
-  start_consumer (&latest, address, "", "");
-  start_consumer (&every, address, "delivery=every", "");
+  start_consumer (&latest, address, "on-disconnect=eos", "");
+  start_consumer (&every, address, "delivery=every on-disconnect=eos", "");
   player_wait_count (&latest, "out", 20);
   player_wait_count (&every, "out", 20);
   player_reach (&producer, GST_STATE_NULL);
@@ -204,8 +205,8 @@ test_producer_is_killed (void)
   player_start (&latest);
   player_start (&every);
   start_endless_stream (&producer, address);
-  start_consumer (&latest, address, "", "");
-  start_consumer (&every, address, "delivery=every", "");
+  start_consumer (&latest, address, "on-disconnect=error", "");
+  start_consumer (&every, address, "delivery=every on-disconnect=error", "");
   player_wait_count (&latest, "out", 20);
   player_wait_count (&every, "out", 20);
   player_freeze (&every);

@@ -136,7 +136,7 @@ start_consumer (
 {
   player_start (consumer);
   player_launch (consumer,
-      "xmemsrc name=src socket-path=%s is-live=false %s ! "
+      "xmemsrc name=src socket-path=%s is-live=false on-disconnect=eos %s ! "
       "fakesink name=out sync=false",
       address, properties);
   player_tap (consumer, "out", PLAYER_LOOK_SUM);
@@ -306,7 +306,7 @@ test_producer_stops_beside_holding_consumer (void)
   /* It is free to begin anew, the old frames being held still. */
   player_reach (&producer, GST_STATE_PLAYING);
   player_wait_more (&producer, "sink", MANY);
-  actor_expect_status (&holder, XMEM_EOS);
+  actor_expect_status (&holder, XMEM_GONE);
   actor_stop (&holder);
   player_stop (&producer);
 }

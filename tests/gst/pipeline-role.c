@@ -259,7 +259,8 @@ print_stats (const GValue *item, gpointer data)
   g_autoptr (GstStructure) stats = NULL;
   g_autofree gchar *text = NULL;
 
-  if (!factory || !g_str_has_prefix (GST_OBJECT_NAME (factory), "xmem"))
+  if (!factory || !g_str_has_prefix (GST_OBJECT_NAME (factory), "xmem")
+      || !g_object_class_find_property (G_OBJECT_GET_CLASS (element), "stats"))
     return;
   g_object_get (element, "stats", &stats, NULL);
   text = gst_structure_to_string (stats);

@@ -62,8 +62,8 @@ assert_presented_at_once (struct player *producer, struct player *consumer,
 {
   struct player_times in = player_get_times (producer, "sink");
   struct player_times out = player_get_times (consumer, "out");
-  GArray *sent = player_get_records (producer, "sink");
   GArray *got = player_get_records (consumer, "out");
+  GArray *sent = player_get_records (producer, "sink"); /* what was got, too */
   int64_t between = monotonic_base (&in) - monotonic_base (&out);
 
   if (tolerance == 0) /* one clock: no need to measure */

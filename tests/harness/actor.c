@@ -47,7 +47,8 @@ do_connect (const char *arguments)
                        &params.n_buffers, &timeout_ms),
       ==, 4);
   params.address = address;
-  params.delivery = (enum xmem_delivery) delivery;
+  params.delivery = (enum xmem_delivery) (delivery & ~ACTOR_EVENTS);
+  params.flags = delivery & ACTOR_EVENTS ? XMEM_SUBSCRIBER_EVENTS : 0;
   g_clear_pointer (&self.subscriber, xmem_subscriber_free);
   r = xmem_subscriber_new (&params, &self.subscriber, &error);
   if (r == 0)
@@ -81,6 +82,24 @@ look_at (const struct xmem_frame *frame, struct actor_frame *seen)
   }
 }
 
+unsigned
+actor_hash (const void *data, size_t size)
+{
+  const uint8_t *bytes = data;
+  unsigned hash = 5381;
+
+  for (size_t i = 0; i < size; i++)
+    hash = hash * 33 + bytes[i];
+  return hash;
+}
+
+static void
+say_event (const struct xmem_event *event)
+{
+  harness_say ("%d - %u %u %zu %u =%s", XMEM_EVENT, event->kind, event->flags,
+      event->size, actor_hash (event->data, event->size), event->name);
+}
+
 static void
 do_next (const char *arguments)
 {
@@ -91,10 +110,12 @@ do_next (const char *arguments)
 
   r = xmem_subscriber_next (
       self.subscriber, ms_to_ns (atoi (arguments)), &frame, &error);
-  if (r != 0) {
+  if (r == XMEM_EVENT)
+    say_event (xmem_subscriber_get_event (self.subscriber));
+  else if (r != 0)
     answer (r, &error);
+  if (r != 0)
     return;
-  }
   g_assert_cmpuint (self.n_kept, <, MAX_KEPT);
   self.kept[self.n_kept++] = frame;
   look_at (frame, &seen);
@@ -102,6 +123,29 @@ do_next (const char *arguments)
                " %u %u %u %u %" PRIu64 " %u",
       seen.sequence, seen.size, seen.stamp, seen.pts, seen.epoch, seen.flags,
       seen.n_regions, seen.n_intact, seen.caps_size, seen.caps_hash);
+}
+
+static void
+do_send_events (const char *arguments)
+{
+  struct xmem_event event = { .kind = 0 };
+  uint8_t data[XMEM_MAX_UPSTREAM_DATA] = { 0 };
+  char name[XMEM_MAX_EVENT_NAME + 1];
+  struct xmem_error error;
+  unsigned size, n;
+  int r = 0;
+
+  g_assert_cmpint (
+      sscanf (arguments, "%u %255s %u %u", &event.kind, name, &size, &n), ==,
+      4);
+  event.name = name;
+  event.data = data;
+  event.size = size;
+  for (uint32_t i = 0; i < n && r == 0; i++) {
+    memcpy (data, &i, sizeof (i));
+    r = xmem_subscriber_send_event (self.subscriber, &event, &error);
+  }
+  answer (r, &error);
 }
 
 static unsigned
@@ -349,6 +393,7 @@ static const struct {
   { "connect", do_connect },
   { "next", do_next },
   { "release", do_release },
+  { "send-events", do_send_events },
   { "look", do_look },
   { "unsubscribe", do_unsubscribe },
   { "stats", do_stats },
@@ -506,6 +551,37 @@ actor_expect_status (struct actor *actor, int status)
   harness_assert_status (
       actor_next (actor, status == XMEM_AGAIN ? 100 : -1, &frame), status,
       NULL);
+}
+
+void
+actor_next_event (struct actor *actor, struct actor_event *e)
+{
+  char rest[HARNESS_LINE_MAX];
+
+  harness_tell (&actor->child, "next -1");
+  harness_assert_status (hear (actor, rest), XMEM_EVENT, NULL);
+  memset (e->name, 0, sizeof (e->name));
+  g_assert_cmpint (sscanf (rest, "%u %u %" SCNu64 " %u =%255s", &e->kind,
+                       &e->flags, &e->size, &e->hash, e->name),
+      >=, 4);
+}
+
+void
+actor_expect_event (struct actor *actor, unsigned kind, const char *name)
+{
+  struct actor_event event;
+
+  actor_next_event (actor, &event);
+  g_assert_cmpuint (event.kind, ==, kind);
+  g_assert_cmpstr (event.name, ==, name);
+}
+
+int
+actor_send_events (struct actor *actor, unsigned kind, const char *name,
+    unsigned size, unsigned n)
+{
+  harness_tell (&actor->child, "send-events %u %s %u %u", kind, name, size, n);
+  return hear_status (actor);
 }
 
 void

@@ -34,6 +34,9 @@ int actor_connect (struct actor *actor, const char *address,
 void actor_start_subscriber (struct actor *actor, const char *address,
     enum xmem_delivery delivery, unsigned n_buffers);
 
+/* Or'ed to a delivery: asks for events too. */
+#define ACTOR_EVENTS 0x100
+
 /* What it saw of a frame. */
 struct actor_frame {
   uint64_t sequence;
@@ -56,6 +59,26 @@ int actor_next (
 /* The next one must be this one. */
 void actor_expect_frame (struct actor *actor, uint64_t sequence);
 void actor_expect_status (struct actor *actor, int status);
+
+struct actor_event {
+  unsigned kind;
+  unsigned flags;
+  char name[XMEM_MAX_EVENT_NAME + 1];
+  uint64_t size;
+  unsigned hash; /* of the data, actor_hash () */
+};
+
+unsigned actor_hash (const void *data, size_t size);
+
+/* The next thing must be an event. */
+void actor_next_event (struct actor *actor, struct actor_event *event_out);
+/* One with this kind and name. */
+void actor_expect_event (struct actor *actor, unsigned kind, const char *name);
+
+/* Sends n events upstream, each with `size` bytes of which the first four are
+ * its number. Returns the status that ended it. */
+int actor_send_events (struct actor *actor, unsigned kind, const char *name,
+    unsigned size, unsigned n);
 
 /* Gives a frame back. */
 void actor_release (struct actor *actor, uint64_t sequence);

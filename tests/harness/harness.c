@@ -356,9 +356,10 @@ harness_count_threads (pid_t pid)
 }
 
 static void
-count_memfd (const char *line, void *data)
+count_memory (const char *line, void *data)
 {
-  *(unsigned *) data += strstr (line, "/memfd:xmem (") != NULL;
+  *(unsigned *) data += strstr (line, "/memfd:xmem (") != NULL
+                        || strstr (line, " /dev/shm/") != NULL;
 }
 
 unsigned
@@ -366,7 +367,7 @@ harness_count_mappings (pid_t pid)
 {
   unsigned n = 0;
 
-  each_line (pid, "maps", count_memfd, &n);
+  each_line (pid, "maps", count_memory, &n);
   return n;
 }
 

@@ -117,7 +117,7 @@ bool harness_listen (char line[HARNESS_LINE_MAX]);
 unsigned harness_count_fds (pid_t pid);
 /* All but those of pool memory, of which there may be more or fewer. */
 unsigned harness_count_other_fds (pid_t pid);
-/* Mappings of pool memory. */
+/* Mappings of pool memory; a named pool has one more for its head. */
 unsigned harness_count_mappings (pid_t pid);
 /* The file behind the first of these; 0 without any. */
 uint64_t harness_mapped_inode (pid_t pid);

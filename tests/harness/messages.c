@@ -69,6 +69,15 @@ frame_equal (const struct xmem_wire_frame *a, const struct xmem_wire_frame *b)
          && info_equal (&a->info, &b->info);
 }
 
+static bool
+event_equal (const struct xmem_wire_event *a, const struct xmem_wire_event *b)
+{
+  return a->kind == b->kind && a->flags == b->flags
+         && text_equal (&a->name, &b->name)
+         && bytes_equal (a->data, a->size, b->data, b->size)
+         && a->data_fd_size == b->data_fd_size;
+}
+
 bool
 messages_equal (
     const struct xmem_wire_message *a, const struct xmem_wire_message *b)
@@ -101,10 +110,12 @@ messages_equal (
       return bytes_equal (a->sequences.sequences,
           a->sequences.n * sizeof (uint64_t), b->sequences.sequences,
           b->sequences.n * sizeof (uint64_t));
+    case XMEM_WIRE_EVENT:
+      return event_equal (&a->event, &b->event);
     case XMEM_WIRE_EOS:
       return a->eos == b->eos;
     case XMEM_WIRE_BYE:
-      return true;
+      return a->bye == b->bye;
   }
   return false;
 }

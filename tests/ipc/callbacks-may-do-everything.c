@@ -79,7 +79,7 @@ test_freeing (void)
 
   address = open_source (end_it, count_disconnected);
   actor_start_subscriber (&actor, address, XMEM_DELIVERY_EVERY, 4);
-  actor_expect_status (&actor, XMEM_EOS);
+  actor_expect_status (&actor, XMEM_GONE);
   harness_wait_until (n_connected == 1);
   actor_stop (&actor);
   harness_wait_until (harness_count_threads (0) == 0);
@@ -134,7 +134,7 @@ test_user_data_is_given_back (void)
   source_publish_many (&source, 1000, 0, 1);
   actor_expect_frame (&actor, 0);
   source_close (&source);
-  actor_expect_status (&actor, XMEM_EOS);
+  actor_expect_status (&actor, XMEM_GONE);
   g_assert_cmpuint (n_freed, ==, 0); /* a frame is out */
   actor_stop (&actor);
   harness_wait_until (n_freed == 1);

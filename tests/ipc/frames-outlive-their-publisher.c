@@ -19,7 +19,7 @@ test_frames_stay (void)
   for (unsigned i = 0; i < 4; i++)
     actor_expect_frame (&reader, i);
   actor_close_publisher (&producer);
-  actor_expect_status (&reader, XMEM_EOS);
+  actor_expect_status (&reader, XMEM_GONE);
   harness_assert_ok (actor_open_publisher (&producer, second, 0, 0, 0), NULL);
   actor_publish_begin (&producer, 20000, 1000, 500, 0);
   actor_publish_end (&producer);

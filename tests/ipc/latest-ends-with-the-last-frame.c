@@ -62,8 +62,8 @@ test_last_frame_comes_before_bye (void)
   source_close (&source);
   actor_expect_frame (&actor, 0);
   actor_expect_frame (&actor, 9);
-  actor_expect_status (&actor, XMEM_EOS);
-  actor_expect_status (&actor, XMEM_EOS);
+  actor_expect_status (&actor, XMEM_GONE);
+  actor_expect_status (&actor, XMEM_GONE);
   actor_stop (&actor);
 }
 

@@ -27,7 +27,7 @@ check_restart (const char *address)
   actor_start_subscriber (&new, address, XMEM_DELIVERY_EVERY, 4);
   source_publish_many (&two, 10000, 0, 1);
   actor_expect_frame (&new, 0);
-  actor_expect_status (&old, XMEM_EOS);
+  actor_expect_status (&old, XMEM_GONE);
   g_assert_true (actor_still_sees (&old, 1, 1));
   actor_release (&old, 0);
   harness_assert_ok (
@@ -76,7 +76,7 @@ test_many_restarts (void)
     source_publish_many (&source, 1000, 0, 1);
     source_close (&source);
     actor_expect_frame (&actor, 0);
-    actor_expect_status (&actor, XMEM_EOS);
+    actor_expect_status (&actor, XMEM_GONE);
     actor_release (&actor, 0);
   }
   actor_stop (&actor);

@@ -24,6 +24,8 @@ xmem_status_string (int status)
       return "the peer hung up";
     case XMEM_FULL:
       return "a limit is reached";
+    case XMEM_EVENT:
+      return "an event";
     case XMEM_INVALID:
       return "invalid argument";
     case XMEM_SYSTEM:

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Mapping shared memory, with a page of zeros behind it that nobody shares:
- * readers that run a few bytes past the end of a frame (GStreamer's unpackers of
- * some formats do, at odd sizes) read zeros there and do not crash. */
+/* Mapping shared memory, with some zeros behind it that nobody shares: readers
+ * that run past the end of a frame read these and do not crash. GStreamer's
+ * unpackers of some formats do, by a few bytes at odd sizes, and from 1.26 on
+ * its copying does, to the end of the last row's stride. */
 #ifndef XMEM_MEM_MAP_H
 #define XMEM_MEM_MAP_H
 

@@ -49,15 +49,33 @@ xmem_shm_check_name (const char *name, struct xmem_error *error)
 }
 
 static int
+status_of (int err)
+{
+  switch (err) {
+    case ENOENT:
+      return XMEM_NOT_FOUND;
+    case EACCES:
+    case EPERM:
+      return XMEM_REFUSED;
+    case EEXIST:
+      return XMEM_IN_USE;
+    case ENOSPC:
+    case ENOMEM:
+      return XMEM_NO_SPACE;
+    case EISDIR: /* the name is that of something else */
+    case ELOOP:
+    case ENXIO:
+      return XMEM_CORRUPT;
+    default:
+      return XMEM_SYSTEM;
+  }
+}
+
+static int
 failed (struct xmem_error *error, const char *what, const char *path, int err)
 {
-  int status = err == ENOENT                    ? XMEM_NOT_FOUND
-               : err == EACCES || err == EPERM  ? XMEM_REFUSED
-               : err == EEXIST                  ? XMEM_IN_USE
-               : err == ENOSPC || err == ENOMEM ? XMEM_NO_SPACE
-                                                : XMEM_SYSTEM;
-
-  return xmem_error_set (error, status, err, "cannot %s %s", what, path);
+  return xmem_error_set (
+      error, status_of (err), err, "cannot %s %s", what, path);
 }
 
 int
@@ -74,14 +92,33 @@ xmem_shm_make (mode_t mode, int *fd_out, struct xmem_error *error)
   return 0;
 }
 
+/* The object behind fd, whether or not it has a name. */
+static struct path
+path_of_fd (int fd)
+{
+  struct path path;
+
+  snprintf (path.chars, sizeof (path.chars), "/proc/self/fd/%d", fd);
+  return path;
+}
+
+int
+xmem_shm_reopen (int fd, int *fd_out, struct xmem_error *error)
+{
+  struct path path = path_of_fd (fd);
+
+  *fd_out = open (path.chars, O_RDWR | O_CLOEXEC);
+  return *fd_out >= 0 ? 0 : failed (error, "open", path.chars, errno);
+}
+
 int
 xmem_shm_publish (int fd, const char *name, struct xmem_error *error)
 {
+  struct path self = path_of_fd (fd);
   struct path path = path_of (name);
-  char self[32];
 
-  snprintf (self, sizeof (self), "/proc/self/fd/%d", fd);
-  if (linkat (AT_FDCWD, self, AT_FDCWD, path.chars, AT_SYMLINK_FOLLOW) < 0)
+  if (linkat (AT_FDCWD, self.chars, AT_FDCWD, path.chars, AT_SYMLINK_FOLLOW)
+      < 0)
     return failed (error, "name", path.chars, errno);
   return 0;
 }
@@ -90,17 +127,16 @@ int
 xmem_shm_open (const char *name, int *fd_out, struct xmem_error *error)
 {
   struct path path = path_of (name);
-  struct stat st;
-  xmem_auto_close int fd =
-      open (path.chars, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 
-  if (fd < 0)
-    return failed (error, "open", path.chars, errno);
-  if (fstat (fd, &st) < 0 || !S_ISREG (st.st_mode))
-    return xmem_error_set (
-        error, XMEM_CORRUPT, 0, "%s is not shared memory", path.chars);
-  *fd_out = xmem_steal_fd (&fd);
-  return 0;
+  /* Not to wait for who opens the other end of a pipe. */
+  *fd_out = open (path.chars, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  return *fd_out >= 0 ? 0 : failed (error, "open", path.chars, errno);
+}
+
+static bool
+is_same (const struct stat *one, const struct stat *other)
+{
+  return one->st_dev == other->st_dev && one->st_ino == other->st_ino;
 }
 
 bool
@@ -111,7 +147,17 @@ xmem_shm_is_named (int fd, const char *name)
   struct stat there;
 
   return fstat (fd, &here) == 0 && lstat (path.chars, &there) == 0
-         && here.st_dev == there.st_dev && here.st_ino == there.st_ino;
+         && is_same (&here, &there);
+}
+
+bool
+xmem_shm_is_linked (int fd, int other_fd)
+{
+  struct stat one;
+  struct stat other;
+
+  return fstat (fd, &one) == 0 && fstat (other_fd, &other) == 0
+         && is_same (&one, &other) && one.st_nlink > 0;
 }
 
 int
@@ -159,9 +205,9 @@ xmem_shm_lock (int fd, unsigned byte, int64_t deadline)
 }
 
 void
-xmem_shm_unlock (int fd, unsigned byte)
+xmem_shm_unlock (int fd, unsigned byte, unsigned n_bytes)
 {
-  (void) lock_op (fd, F_OFD_SETLK, F_UNLCK, byte, 1, NULL);
+  (void) lock_op (fd, F_OFD_SETLK, F_UNLCK, byte, n_bytes, NULL);
 }
 
 bool

@@ -25,12 +25,18 @@ int xmem_shm_make (mode_t mode, int *fd_out, struct xmem_error *error);
 /* Gives it its name. Returns 0, XMEM_IN_USE when there is one, failures. */
 int xmem_shm_publish (int fd, const char *name, struct xmem_error *error);
 
-/* Returns 0, XMEM_NOT_FOUND, XMEM_REFUSED, XMEM_SYSTEM; gives an fd for reading
- * and writing. */
+/* Returns 0, XMEM_NOT_FOUND, XMEM_REFUSED, XMEM_CORRUPT for what cannot be
+ * shared memory, XMEM_SYSTEM; gives an fd for reading and writing. */
 int xmem_shm_open (const char *name, int *fd_out, struct xmem_error *error);
+
+/* Another description of the same object, with locks of its own. */
+int xmem_shm_reopen (int fd, int *fd_out, struct xmem_error *error);
 
 /* Whether the name is (still) that of the object behind fd. */
 bool xmem_shm_is_named (int fd, const char *name);
+
+/* Whether both are one object, and nobody has unlinked it. */
+bool xmem_shm_is_linked (int fd, int other_fd);
 
 /* Returns 0, also when there is none; XMEM_REFUSED, XMEM_SYSTEM. */
 int xmem_shm_unlink (const char *name, struct xmem_error *error);
@@ -41,7 +47,7 @@ bool xmem_shm_try_lock (int fd, unsigned byte);
 /* The same, asking until the deadline. */
 bool xmem_shm_lock (int fd, unsigned byte, int64_t deadline);
 
-void xmem_shm_unlock (int fd, unsigned byte);
+void xmem_shm_unlock (int fd, unsigned byte, unsigned n_bytes);
 
 /* Whether another fd has a lock on any of these bytes. */
 bool xmem_shm_is_locked (int fd, unsigned byte, unsigned n_bytes);

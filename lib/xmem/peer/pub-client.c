@@ -81,16 +81,18 @@ pub_client_flush (struct xmem_publisher *pub, struct pub_client *client)
     pub_client_evict (pub, client, r, "too many messages were not read");
   else if (r == XMEM_GONE)
     mark_broken (pub, client);
-  else if (r == 0)
+  if (r == 0 && !client->broken) {
+    pub_client_send_events (pub, client, false);
     pub_client_announce (pub, client); /* of several streams the last */
+  }
   update_wants_write (pub, client);
 }
 
-static void
-send_stream (struct xmem_publisher *pub, struct pub_client *client,
+void
+pub_client_send_stream (struct xmem_publisher *pub, struct pub_client *client,
     struct pub_stream *stream)
 {
-  if (client->epoch == stream->epoch)
+  if (client->epoch >= stream->epoch)
     return;
   client->epoch = stream->epoch;
   pub_client_send (pub, client, stream->packet);
@@ -116,7 +118,8 @@ static void
 send_frame (struct xmem_publisher *pub, struct pub_client *client,
     struct pub_frame *frame)
 {
-  send_stream (pub, client, frame->stream);
+  pub_client_send_events (pub, client, true);
+  pub_client_send_stream (pub, client, frame->stream);
   client->needs_key = false;
   send_segments (pub, client, frame);
   frame->refs++;
@@ -134,19 +137,28 @@ pub_client_has_credit (const struct pub_client *client)
 }
 
 static void
+skip (struct xmem_publisher *pub, struct pub_client *client)
+{
+  client->needs_key = true;
+  pub->stats.frames_dropped++;
+}
+
+static void
 drop_pending (struct xmem_publisher *pub, struct pub_client *client)
 {
   if (!client->pending)
     return;
   pub_frame_unref (pub, client->pending);
   client->pending = NULL;
+  pub_client_join_events (client);
 }
 
-static void
-skip (struct xmem_publisher *pub, struct pub_client *client)
+void
+pub_client_flush_frames (struct xmem_publisher *pub, struct pub_client *client)
 {
-  client->needs_key = true;
-  pub->stats.frames_dropped++;
+  if (client->pending)
+    skip (pub, client);
+  drop_pending (pub, client);
 }
 
 /* Without credit "latest" keeps the newest frame that can be decoded: a delta
@@ -165,9 +177,20 @@ keep_pending (struct xmem_publisher *pub, struct pub_client *client,
     drop_pending (pub, client);
     pub->stats.frames_dropped++;
   }
+  pub_client_send_events (pub, client, false);
   client->pending = frame;
   frame->refs++;
   client->needs_key = false;
+}
+
+/* It has room for a frame and cannot use this one. One key unit will do for
+ * everybody. */
+static void
+ask_for_key (struct xmem_publisher *pub, const struct pub_client *client)
+{
+  if (pub->key_asked || client->pending || !pub_client_has_credit (client))
+    return;
+  pub->key_asked = pub->key_wanted = true;
 }
 
 void
@@ -176,14 +199,16 @@ pub_client_offer (struct xmem_publisher *pub, struct pub_client *client,
 {
   if (client->state != PUB_CLIENT_ACTIVE || client->broken)
     return;
-  if (client->needs_key && frame->flags & XMEM_FRAME_DELTA_UNIT)
+  if (client->needs_key && frame->flags & XMEM_FRAME_DELTA_UNIT) {
     skip (pub, client);
-  else if (pub_client_has_credit (client) && !client->pending)
+    ask_for_key (pub, client);
+  } else if (pub_client_has_credit (client) && !client->pending) {
     send_frame (pub, client, frame);
-  else if (client->delivery == XMEM_DELIVERY_LATEST)
+  } else if (client->delivery == XMEM_DELIVERY_LATEST) {
     keep_pending (pub, client, frame);
-  else
+  } else {
     skip (pub, client);
+  }
 }
 
 static void
@@ -202,13 +227,16 @@ send_pending (struct xmem_publisher *pub, struct pub_client *client)
     skip (pub, client);
   }
   pub_frame_unref (pub, frame);
+  pub_client_join_events (client);
+  pub_client_send_events (pub, client, false);
 }
 
 void
 pub_client_announce (struct xmem_publisher *pub, struct pub_client *client)
 {
-  if (client->state == PUB_CLIENT_ACTIVE && !client->pending && pub->stream)
-    send_stream (pub, client, pub->stream);
+  if (client->state == PUB_CLIENT_ACTIVE && !client->pending
+      && client->n_events == 0 && pub->stream)
+    pub_client_send_stream (pub, client, pub->stream);
 }
 
 void
@@ -218,6 +246,7 @@ pub_client_finish (struct xmem_publisher *pub, struct pub_client *client,
   if (client->state != PUB_CLIENT_ACTIVE)
     return;
   send_pending (pub, client);
+  pub_client_send_events (pub, client, true);
   pub_client_announce (pub, client);
   client->needs_key = false;
   send_message (pub, client, message);
@@ -233,6 +262,7 @@ pub_client_leave (struct xmem_publisher *pub, struct pub_client *client,
     pub->stats.n_clients--;
   client->state = state;
   drop_pending (pub, client);
+  pub_client_drop_events (client);
   pthread_cond_broadcast (&pub->changed);
   pub_wake (pub);
 }
@@ -281,15 +311,19 @@ welcome (struct xmem_publisher *pub, struct pub_client *client,
   client->delivery = (enum xmem_delivery) hello->delivery;
   client->state = PUB_CLIENT_ACTIVE;
   client->needs_key = pub->started;
+  client->wants_events = hello->features & XMEM_WIRE_FEATURE_EVENTS;
   pub->stats.n_clients++;
   pub->stats.clients_served++;
   m.welcome.version = hello->version_max < XMEM_WIRE_VERSION_MAX
                           ? hello->version_max
                           : XMEM_WIRE_VERSION_MAX;
   m.welcome.grant = client->grant;
+  m.welcome.features = hello->features & XMEM_WIRE_FEATURE_EVENTS;
   m.welcome.pid = (uint32_t) getpid ();
   send_message (pub, client, &m);
   pub_client_announce (pub, client);
+  for (unsigned i = 0; i < pub->n_sticky; i++)
+    pub_client_add_event (pub, client, pub->sticky[i]);
   pthread_cond_broadcast (&pub->changed);
 }
 

@@ -2,6 +2,7 @@
 /* The publisher's parts, for the files that make it up:
  *   pub-frame.c      frames, streams and segments that are out
  *   pub-client.c     one subscriber's account
+ *   pub-event.c      events, both ways
  *   publisher.c      the public functions and the I/O thread
  * Everything here is guarded by xmem_publisher.lock unless it says
  * otherwise. */
@@ -19,6 +20,8 @@
 
 #define XMEM_PUB_MAX_SEGMENTS 256
 /* Frames sent past the grant at an end of stream need a place too. */
+/* Events that one subscriber leaves unread beyond its socket's buffer. */
+#define XMEM_PUB_MAX_EVENTS 256
 #define XMEM_PUB_MAX_HELD (XMEM_MAX_GRANT + 16)
 
 struct pub_stream {
@@ -48,6 +51,25 @@ struct pub_frame {
   void *done_data;
 };
 
+/* An event on its way to subscribers. */
+struct pub_event {
+  unsigned refs;
+  uint32_t kind;
+  uint32_t flags;
+  char *name;
+  struct pub_stream *stream; /* of that time; NULL before the first */
+  struct xmem_packet *packet;
+};
+
+/* An event of a subscriber that the application has yet to hear of. */
+struct pub_upstream {
+  struct pub_upstream *next;
+  int client_fd;
+  struct xmem_event event; /* points into what follows */
+  char name[XMEM_WIRE_MAX_NAME + 1];
+  uint8_t data[];
+};
+
 enum pub_client_state {
   PUB_CLIENT_NEW, /* connected, no HELLO yet */
   PUB_CLIENT_ACTIVE, /* gets frames */
@@ -62,6 +84,7 @@ struct pub_client {
   enum pub_client_state state;
   bool broken; /* sending failed; its hang-up will be read soon */
   bool wants_write; /* epoll tells when its socket has room */
+  bool wants_events;
   bool announced; /* client_connected was called for it */
   int fd_number; /* what the callbacks call it */
   bool needs_key; /* joined or skipped: no delta units before a key unit */
@@ -71,6 +94,11 @@ struct pub_client {
   unsigned n_held;
   struct pub_frame *held[XMEM_PUB_MAX_HELD];
   struct pub_frame *pending; /* "latest": waits for credit */
+  unsigned n_events; /* not sent yet */
+  unsigned n_ahead; /* those of them that come before `pending` */
+  struct pub_event *events[XMEM_PUB_MAX_EVENTS];
+  unsigned tokens; /* upstream events it may send now */
+  int64_t tokens_at; /* when they were counted */
   uint64_t has_segment[XMEM_PUB_MAX_SEGMENTS / 64];
 };
 
@@ -82,6 +110,10 @@ struct xmem_publisher {
   int epoll_fd;
   int wake_fd; /* an eventfd that ends an epoll_wait */
   bool started; /* a frame was published since the last end of stream */
+  bool ended; /* no frame was published since there was one */
+  bool key_asked; /* key_unit_wanted was called, or will be, and there was no
+                     key unit since */
+  bool key_wanted; /* to be told so when the lock is open */
   bool closing;
   bool interrupted;
 
@@ -92,6 +124,11 @@ struct xmem_publisher {
   uint32_t next_epoch;
   uint32_t next_segment_id;
   struct pub_stream *stream;
+  unsigned n_sticky;
+  struct pub_event *sticky[XMEM_MAX_STICKY_EVENTS];
+  struct pub_upstream *upstream; /* the oldest */
+  struct pub_upstream **upstream_end;
+  unsigned n_upstream;
   struct pub_segment segments[XMEM_PUB_MAX_SEGMENTS];
   unsigned segments_end; /* places from here on were never used */
   struct pub_frame *done_frames; /* to be told so when the lock is open */
@@ -120,6 +157,34 @@ void pub_run_done (struct xmem_publisher *pub);
  * clients; all segments if `all`. */
 void pub_retire_segments (struct xmem_publisher *pub, bool all);
 
+/* --- pub-event.c --------------------------------------------------------- */
+
+/* Makes an event with one reference; what is sticky is kept from now on, what
+ * it ends is not. */
+int pub_event_new (struct xmem_publisher *pub, const struct xmem_event *event,
+    struct pub_event **event_out, struct xmem_error *error);
+void pub_event_unref (struct pub_event *event);
+void pub_event_forget_sticky (struct xmem_publisher *pub);
+
+/* Gives it to the client behind everything that it was given before. */
+void pub_client_add_event (struct xmem_publisher *pub,
+    struct pub_client *client, struct pub_event *event);
+/* Sends the events that come before the pending frame; unless `all`, only
+ * while its socket has room. */
+void pub_client_send_events (
+    struct xmem_publisher *pub, struct pub_client *client, bool all);
+/* There is no pending frame (any more). */
+void pub_client_join_events (struct pub_client *client);
+void pub_client_drop_events (struct pub_client *client);
+
+/* Whether a client's next message may be read now. */
+bool pub_upstream_has_room (const struct xmem_publisher *pub);
+void pub_client_receive_event (struct xmem_publisher *pub,
+    struct pub_client *client, const struct xmem_wire_event *m);
+/* Tells the application. Without the lock. */
+void pub_run_upstream (struct xmem_publisher *pub);
+void pub_drop_upstream (struct xmem_publisher *pub);
+
 /* --- pub-client.c -------------------------------------------------------- */
 
 bool pub_client_has_credit (const struct pub_client *client);
@@ -136,6 +201,14 @@ void pub_client_announce (
 /* Sends what is pending, past the grant if it must be, then the message. */
 void pub_client_finish (struct xmem_publisher *pub, struct pub_client *client,
     const struct xmem_wire_message *message);
+
+/* Sends a stream unless the client knows it, or a later one. */
+void pub_client_send_stream (struct xmem_publisher *pub,
+    struct pub_client *client, struct pub_stream *stream);
+
+/* Forgets the frame that waits for credit. */
+void pub_client_flush_frames (
+    struct xmem_publisher *pub, struct pub_client *client);
 
 void pub_client_send (struct xmem_publisher *pub, struct pub_client *client,
     struct xmem_packet *packet);

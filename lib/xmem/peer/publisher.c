@@ -117,6 +117,8 @@ handle_message (struct xmem_publisher *pub, struct pub_client *client,
     pub_client_release (pub, client, &m->sequences);
   else if (m->type == XMEM_WIRE_DETACH)
     pub_client_detach (pub, client, &m->sequences);
+  else if (m->type == XMEM_WIRE_EVENT)
+    pub_client_receive_event (pub, client, &m->event);
   else
     pub_client_evict (pub, client, XMEM_PROTOCOL, "an unexpected message");
 }
@@ -129,7 +131,7 @@ read_client (struct xmem_publisher *pub, struct pub_client *client)
   int r;
 
   for (unsigned i = 0; i < MAX_MESSAGES; i++) {
-    if (client->state == PUB_CLIENT_EVICTED)
+    if (client->state == PUB_CLIENT_EVICTED || !pub_upstream_has_room (pub))
       return;
     r = xmem_connection_receive (&client->connection, &received, &error);
     if (r == XMEM_AGAIN)
@@ -258,6 +260,7 @@ xmem_publisher_dispatch (struct xmem_publisher *pub, int64_t timeout_ns)
   pthread_mutex_unlock (&pub->lock);
   pub_run_done (pub);
   run_callbacks (pub, true);
+  pub_run_upstream (pub);
   return n > 0 ? 0 : XMEM_AGAIN;
 }
 
@@ -265,6 +268,8 @@ static void
 destroy (struct xmem_publisher *pub)
 {
   pub_run_done (pub);
+  pub_drop_upstream (pub);
+  pub_event_forget_sticky (pub);
   pub_retire_segments (pub, true);
   pub_stream_unref (pub->stream);
   xmem_listener_close (&pub->listener);
@@ -433,7 +438,8 @@ xmem_publisher_new (const struct xmem_publisher_params *params,
 static void
 say_bye (struct xmem_publisher *pub)
 {
-  struct xmem_wire_message bye = { .type = XMEM_WIRE_BYE };
+  const struct xmem_wire_message bye = { .type = XMEM_WIRE_BYE,
+    .bye = pub->ended ? XMEM_WIRE_BYE_ENDED : 0 };
 
   for (struct pub_client *c = pub->clients; c; c = c->next) {
     if (is_idle (c)) {
@@ -564,7 +570,10 @@ publish_locked (struct xmem_publisher *pub, const struct xmem_publish *publish,
   if (r != 0)
     return r;
   pub->started = true;
+  pub->ended = false;
   pub->stats.frames_published++;
+  if (!(publish->info->flags & XMEM_FRAME_DELTA_UNIT))
+    pub->key_asked = pub->key_wanted = false;
   for (struct pub_client *c = pub->clients; c; c = c->next)
     pub_client_offer (pub, c, frame);
   pub_frame_unref (pub, frame);
@@ -578,6 +587,7 @@ xmem_publisher_publish (struct xmem_publisher *pub,
 {
   int64_t deadline = xmem_clock_deadline (timeout_ns);
   struct xmem_error local;
+  bool key_wanted;
   int r;
 
   if (!error)
@@ -589,8 +599,12 @@ xmem_publisher_publish (struct xmem_publisher *pub,
         XMEM_MAX_REGIONS);
   pthread_mutex_lock (&pub->lock);
   r = publish_locked (pub, publish, deadline, error);
+  key_wanted = pub->key_wanted;
+  pub->key_wanted = false;
   pthread_mutex_unlock (&pub->lock);
   pub_run_done (pub);
+  if (key_wanted && pub->params.key_unit_wanted)
+    pub->params.key_unit_wanted (pub->params.user_data);
   return r;
 }
 
@@ -622,6 +636,25 @@ xmem_publisher_publish_buffer (struct xmem_publisher *pub,
   return r;
 }
 
+int
+xmem_publisher_send_event (struct xmem_publisher *pub,
+    const struct xmem_event *event, struct xmem_error *error)
+{
+  struct pub_event *made;
+  int r;
+
+  pthread_mutex_lock (&pub->lock);
+  r = pub_event_new (pub, event, &made, error);
+  if (r == 0) {
+    for (struct pub_client *c = pub->clients; c; c = c->next)
+      pub_client_add_event (pub, c, made);
+    pub_event_unref (made);
+  }
+  pthread_mutex_unlock (&pub->lock);
+  pub_run_done (pub); /* a flush may have dropped frames */
+  return r;
+}
+
 void
 xmem_publisher_send_eos (struct xmem_publisher *pub)
 {
@@ -629,7 +662,8 @@ xmem_publisher_send_eos (struct xmem_publisher *pub)
 
   pthread_mutex_lock (&pub->lock);
   eos.eos = pub->next_sequence;
-  pub->started = false;
+  pub->started = pub->key_asked = false;
+  pub->ended = true;
   for (struct pub_client *c = pub->clients; c; c = c->next)
     pub_client_finish (pub, c, &eos);
   pthread_mutex_unlock (&pub->lock);

@@ -171,6 +171,15 @@ sub_link_flush (struct sub_link *link)
   return flush_locked (link);
 }
 
+int
+sub_link_send (struct sub_link *link, struct xmem_packet *packet)
+{
+  xmem_scoped_lock (&link->lock);
+
+  (void) flush_locked (link);
+  return xmem_connection_send (&link->connection, packet);
+}
+
 static void
 forget_frame (struct xmem_frame *frame)
 {

@@ -43,6 +43,7 @@ struct sub_link {
   /* Used by the subscriber's thread only. */
   uint32_t grant;
   uint32_t publisher_pid;
+  bool has_events; /* agreed at the handshake */
   uint64_t next_sequence;
   struct sub_stream *stream;
   unsigned n_segments;
@@ -74,6 +75,10 @@ void sub_link_unref (struct sub_link *link);
 /* Tells the publisher of releases it does not know yet. Returns 0, or
  * XMEM_AGAIN when its socket is full. */
 int sub_link_flush (struct sub_link *link);
+
+/* Sends a message behind them. Returns as xmem_connection_send (). Any
+ * thread that keeps the link alive. */
+int sub_link_send (struct sub_link *link, struct xmem_packet *packet);
 
 /* What the publisher said. */
 int sub_link_add_segment (struct sub_link *link,

@@ -14,13 +14,14 @@
 
 #include "base/clock.h"
 #include "base/histogram.h"
+#include "mem/map.h"
+#include "mem/memfd.h"
 #include "peer/sub-private.h"
 
 #define DEFAULT_BUFFERS 4
 /* Messages that are no frames, read in one go even past the timeout. */
 #define MAX_OTHERS 64
-/* Between two looks whether a publisher is there by now. */
-#define RETRY_NS INT64_C (20000000)
+#define DEFAULT_RETRY_NS INT64_C (20000000)
 /* What a publisher that took the connection gets at least for its answer. */
 #define HANDSHAKE_NS INT64_C (2000000000)
 
@@ -29,11 +30,16 @@ struct xmem_subscriber {
   char *name;
   enum xmem_delivery delivery;
   uint32_t n_buffers;
+  int64_t retry_ns;
   int interrupt_fd; /* an eventfd, readable while interrupted */
+  bool wants_events;
   bool ended; /* EOS was heard, and no frame since */
   bool finished; /* BYE was heard: nothing will follow */
   struct sub_link *link; /* NULL when not connected */
   struct xmem_received received;
+  char event_name[XMEM_MAX_EVENT_NAME + 1];
+  uint8_t *event_data; /* NULL without an event */
+  struct xmem_event event;
 
   pthread_mutex_t lock; /* guards what follows, and `link` for readers */
   struct xmem_subscriber_stats stats;
@@ -76,6 +82,12 @@ set_link (struct xmem_subscriber *sub, struct sub_link *link)
     sub_link_leave (old);
 }
 
+static void
+forget_event (struct xmem_subscriber *sub)
+{
+  free (xmem_steal_ptr (sub->event_data));
+}
+
 static int
 send_hello (struct xmem_subscriber *sub, struct xmem_connection *connection)
 {
@@ -86,6 +98,7 @@ send_hello (struct xmem_subscriber *sub, struct xmem_connection *connection)
   m.hello.version_min = XMEM_WIRE_VERSION_MIN;
   m.hello.version_max = XMEM_WIRE_VERSION_MAX;
   m.hello.n_buffers = sub->n_buffers;
+  m.hello.features = sub->wants_events ? XMEM_WIRE_FEATURE_EVENTS : 0;
   m.hello.delivery = (uint32_t) sub->delivery;
   m.hello.pid = (uint32_t) getpid ();
   if (sub->name)
@@ -167,6 +180,8 @@ shake_hands (struct xmem_subscriber *sub, struct xmem_connection *connection,
     return xmem_error_set (error, XMEM_NO_MEMORY, 0, "no memory for a link");
   link->grant = welcome->grant;
   link->publisher_pid = welcome->pid;
+  link->has_events =
+      sub->wants_events && welcome->features & XMEM_WIRE_FEATURE_EVENTS;
   sub->ended = sub->finished = false;
   set_link (sub, link);
   return 0;
@@ -222,6 +237,7 @@ xmem_subscriber_connect (
 
   if (!error)
     error = &local;
+  forget_event (sub);
   set_link (sub, NULL);
   while ((r = try_places (sub, deadline, error)) == XMEM_AGAIN) {
     now = xmem_clock_now ();
@@ -229,8 +245,8 @@ xmem_subscriber_connect (
       error->status = XMEM_NOT_FOUND;
       return XMEM_NOT_FOUND;
     }
-    if (wait_fd (
-            sub, -1, 0, now + RETRY_NS < deadline ? now + RETRY_NS : deadline)
+    if (wait_fd (sub, -1, 0,
+            deadline - now > sub->retry_ns ? now + sub->retry_ns : deadline)
         == XMEM_INTERRUPTED)
       return xmem_error_set (error, XMEM_INTERRUPTED, 0, "interrupted");
   }
@@ -275,6 +291,55 @@ end_of_stream (struct xmem_subscriber *sub, uint64_t n_published)
   return XMEM_EOS;
 }
 
+/* Copies the data, if any, out of the message or out of a memfd, whose size
+ * the wire has bounded; a zero follows. */
+static int
+copy_data (struct xmem_subscriber *sub, const struct xmem_wire_event *m, int fd,
+    struct xmem_error *error)
+{
+  size_t size = fd >= 0 ? (size_t) m->data_fd_size : m->size;
+  void *mapped = NULL;
+  int r;
+
+  if (fd >= 0) {
+    r = xmem_memfd_map (fd, size, &mapped, error);
+    if (r != 0)
+      return r;
+  }
+  sub->event_data = malloc (size + 1);
+  if (sub->event_data && size > 0)
+    memcpy (sub->event_data, fd >= 0 ? mapped : m->data, size);
+  if (fd >= 0)
+    xmem_unmap (mapped, size);
+  if (!sub->event_data)
+    return xmem_error_set (error, XMEM_NO_MEMORY, 0, "no memory for an event");
+  sub->event_data[size] = 0;
+  sub->event.size = size;
+  return 0;
+}
+
+static int
+take_event (struct xmem_subscriber *sub, const struct xmem_wire_event *m,
+    int fd, struct xmem_error *error)
+{
+  int r;
+
+  if (!sub->link->has_events || (fd >= 0) != (m->data_fd_size > 0))
+    return xmem_error_set (error, XMEM_PROTOCOL, 0,
+        "an event that was not asked for, or without its file descriptor");
+  r = copy_data (sub, m, fd, error);
+  if (r != 0)
+    return r;
+  if (m->name.size > 0)
+    memcpy (sub->event_name, m->name.data, m->name.size);
+  sub->event_name[m->name.size] = '\0';
+  sub->event.kind = m->kind;
+  sub->event.flags = m->flags;
+  sub->event.name = sub->event_name;
+  sub->event.data = sub->event_data;
+  return xmem_error_set (error, XMEM_EVENT, 0, "an event");
+}
+
 /* Acts on the message just received. Returns 0 with a frame or, without one,
  * XMEM_AGAIN to go on; what xmem_subscriber_next () returns otherwise. */
 static int
@@ -306,11 +371,14 @@ handle_message (struct xmem_subscriber *sub, struct xmem_frame **frame_out,
         count_frame (sub, &m->frame);
       sub->ended = false;
       return r;
+    case XMEM_WIRE_EVENT:
+      return take_event (sub, &m->event, fd, error);
     case XMEM_WIRE_EOS:
       return end_of_stream (sub, m->eos);
     case XMEM_WIRE_BYE:
       sub->finished = true;
-      return XMEM_EOS;
+      sub->ended |= m->bye & XMEM_WIRE_BYE_ENDED;
+      return XMEM_GONE;
     case XMEM_WIRE_ERROR:
       return refused (&m->error, error);
     default:
@@ -363,13 +431,84 @@ xmem_subscriber_next (struct xmem_subscriber *sub, int64_t timeout_ns,
 
   if (!error)
     error = &local;
+  forget_event (sub);
   if (!sub->link)
     return xmem_error_set (error, XMEM_INVALID, 0, "not connected");
-  r = sub->finished ? XMEM_EOS : next_frame (sub, deadline, frame_out, error);
+  r = sub->finished ? XMEM_GONE : next_frame (sub, deadline, frame_out, error);
+  if (r == XMEM_GONE && sub->finished)
+    xmem_error_set (error, XMEM_GONE, 0,
+        "the publisher has stopped without an end of stream");
   if (r == XMEM_EOS || (r == XMEM_GONE && sub->ended))
     r = xmem_error_set (error, XMEM_EOS, 0, "end of stream");
   if (r < 0)
     set_link (sub, NULL);
+  return r;
+}
+
+/* --- events -------------------------------------------------------------- */
+
+const struct xmem_event *
+xmem_subscriber_get_event (const struct xmem_subscriber *sub)
+{
+  return sub->event_data ? &sub->event : NULL;
+}
+
+const struct xmem_stream_info *
+xmem_subscriber_get_stream (
+    const struct xmem_subscriber *sub, uint32_t *epoch_out)
+{
+  const struct sub_stream *stream = sub->link ? sub->link->stream : NULL;
+
+  if (!stream)
+    return NULL;
+  if (epoch_out)
+    *epoch_out = stream->epoch;
+  return &stream->info;
+}
+
+/* The lock keeps the link. */
+static int
+send_packet (struct xmem_subscriber *sub, struct xmem_packet *packet,
+    struct xmem_error *error)
+{
+  int r;
+  xmem_scoped_lock (&sub->lock);
+
+  if (!sub->link)
+    return xmem_error_set (error, XMEM_GONE, 0, "not connected");
+  if (!sub->link->has_events)
+    return xmem_error_set (
+        error, XMEM_UNSUPPORTED, 0, "events were not agreed on");
+  r = sub_link_send (sub->link, packet);
+  if (r != 0)
+    return xmem_error_set (error, r, 0, "the publisher does not read");
+  return 0;
+}
+
+int
+xmem_subscriber_send_event (struct xmem_subscriber *sub,
+    const struct xmem_event *event, struct xmem_error *error)
+{
+  struct xmem_wire_message m = { .type = XMEM_WIRE_EVENT };
+  size_t name_size = event->name ? strlen (event->name) : 0;
+  struct xmem_packet *packet;
+  int r;
+
+  if (event->flags != 0 || name_size > XMEM_MAX_EVENT_NAME
+      || event->size > XMEM_MAX_UPSTREAM_DATA)
+    return xmem_error_set (error, XMEM_INVALID, 0,
+        "an upstream event has at most %d bytes and no flags",
+        XMEM_MAX_UPSTREAM_DATA);
+  m.event.kind = event->kind;
+  if (name_size > 0)
+    m.event.name = (struct xmem_wire_text){ event->name, name_size };
+  m.event.data = event->data;
+  m.event.size = event->size;
+  packet = xmem_packet_new (&m, -1);
+  if (!packet)
+    return xmem_error_set (error, XMEM_NO_MEMORY, 0, "no memory for an event");
+  r = send_packet (sub, packet, error);
+  xmem_packet_unref (packet);
   return r;
 }
 
@@ -382,6 +521,7 @@ xmem_subscriber_new (const struct xmem_subscriber_params *params,
   struct xmem_subscriber *sub;
 
   if (params->struct_size != sizeof (*params)
+      || (params->flags & ~(unsigned) XMEM_SUBSCRIBER_EVENTS)
       || (unsigned) params->delivery > XMEM_DELIVERY_EVERY
       || (params->name && strlen (params->name) > XMEM_WIRE_MAX_NAME))
     return xmem_error_set (error, XMEM_INVALID, 0,
@@ -392,7 +532,11 @@ xmem_subscriber_new (const struct xmem_subscriber_params *params,
     return xmem_error_set (error, XMEM_NO_MEMORY, 0, "no memory");
   pthread_mutex_init (&sub->lock, NULL);
   sub->delivery = params->delivery;
+  sub->wants_events = params->flags & XMEM_SUBSCRIBER_EVENTS;
   sub->n_buffers = params->n_buffers ? params->n_buffers : DEFAULT_BUFFERS;
+  sub->retry_ns = params->retry_ns > 0 && params->retry_ns < INT64_MAX / 2
+                      ? (int64_t) params->retry_ns
+                      : DEFAULT_RETRY_NS;
   sub->address =
       strdup (params->address ? params->address : XMEM_DEFAULT_ADDRESS);
   sub->name = params->name ? strdup (params->name) : NULL;
@@ -412,6 +556,7 @@ xmem_subscriber_free (struct xmem_subscriber *sub)
 {
   if (!sub)
     return;
+  forget_event (sub);
   set_link (sub, NULL);
   if (sub->interrupt_fd >= 0)
     close (sub->interrupt_fd);

@@ -51,18 +51,8 @@ xmem_buffer_ref (struct xmem_buffer *buffer)
 void
 xmem_buffer_unref (struct xmem_buffer *buffer)
 {
-  struct xmem_pool *pool;
-  enum xmem_hold_change change;
-
-  if (!buffer || buffer->pool->forked)
-    return;
-  pool = buffer->pool;
-  change = xmem_hold_unref (&pool->holder, hold_of (buffer), slot_of (buffer));
-  if (change == XMEM_HOLD_SAME)
-    return;
-  if (change == XMEM_HOLD_FREED)
-    xmem_pool_slot_freed (pool, buffer->index);
-  xmem_pool_unref (pool);
+  if (buffer && !buffer->pool->forked)
+    xmem_pool_drop_hold (buffer->pool, buffer->index);
 }
 
 int

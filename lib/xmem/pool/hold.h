@@ -55,7 +55,9 @@ xmem_hold_sleep (struct xmem_holder *holder, struct xmem_hold *hold)
   atomic_fetch_sub (&holder->n_sleeping, 1);
 }
 
-/* A free slot becomes ours, with one reference. */
+/* A free slot becomes ours, with one reference. Another thread that is only
+ * trying something is waited for: passed over, the slot would stay free beside
+ * us, and nobody would wake us for it. */
 static inline bool
 xmem_hold_take_free (
     struct xmem_holder *holder, struct xmem_hold *hold, struct xmem_slot *slot)
@@ -63,8 +65,13 @@ xmem_hold_take_free (
   uint32_t word = XMEM_HOLD_NONE;
   bool taken;
 
-  if (!atomic_compare_exchange_strong (&hold->word, &word, XMEM_HOLD_CHANGING))
-    return false;
+  while (!atomic_compare_exchange_strong (
+      &hold->word, &word, XMEM_HOLD_CHANGING)) {
+    if (word != XMEM_HOLD_CHANGING)
+      return false; /* it is ours already */
+    xmem_hold_sleep (holder, hold);
+    word = XMEM_HOLD_NONE;
+  }
   taken = xmem_slot_take_free (slot, holder->bit);
   xmem_hold_settle (holder, hold, taken ? XMEM_HOLD_ONE : XMEM_HOLD_NONE);
   return taken;

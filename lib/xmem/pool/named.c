@@ -29,9 +29,13 @@
 #define DEFAULT_MODE 0600
 /* For what takes microseconds in a process that has not been stopped. */
 #define LOCK_WAIT_NS INT64_C (1000000000)
+#define ATTACH_LOOKS 10
 
 struct xmem_named {
-  int fd;
+  int fd; /* for mappings */
+  int lock_fd; /* another description of the file, for locks: a mapping keeps
+                  the description it was made from, in forked children too, and
+                  with it its locks */
   uint32_t index; /* of this attachment; XMEM_MAX_PROCESSES: none yet */
   pthread_mutex_t reclaim_lock;
   char name[256];
@@ -46,9 +50,13 @@ xmem_named_get_fd (const struct xmem_pool *pool)
 void
 xmem_named_close (struct xmem_pool *pool)
 {
-  if (pool->named->fd >= 0)
-    close (pool->named->fd);
-  pool->named->fd = -1;
+  struct xmem_named *named = pool->named;
+
+  if (named->fd >= 0)
+    close (named->fd);
+  if (named->lock_fd >= 0)
+    close (named->lock_fd);
+  named->fd = named->lock_fd = -1;
 }
 
 /* --- locks --------------------------------------------------------------- */
@@ -63,11 +71,22 @@ lock_name (int fd, struct xmem_error *error)
       "stopped?");
 }
 
-int
-xmem_named_lock_growth (struct xmem_pool *pool, struct xmem_error *error)
+/* Closing would do, but for copies of the fd in a child that another thread is
+ * just forking. */
+static void
+unlock_all (int fd)
 {
-  if (xmem_shm_lock (pool->named->fd, XMEM_LOCK_GROWTH,
-          xmem_clock_deadline (LOCK_WAIT_NS)))
+  xmem_shm_unlock (fd, XMEM_LOCK_NAME, XMEM_LOCK_GROWTH + 1);
+}
+
+int
+xmem_named_lock_growth (
+    struct xmem_pool *pool, int64_t deadline, struct xmem_error *error)
+{
+  int64_t enough = xmem_clock_deadline (LOCK_WAIT_NS);
+
+  if (xmem_shm_lock (pool->named->lock_fd, XMEM_LOCK_GROWTH,
+          deadline < enough ? deadline : enough))
     return 0;
   return xmem_error_set (error, XMEM_FULL, 0,
       "another process has been growing the pool for a second; was it "
@@ -77,7 +96,7 @@ xmem_named_lock_growth (struct xmem_pool *pool, struct xmem_error *error)
 void
 xmem_named_unlock_growth (struct xmem_pool *pool)
 {
-  xmem_shm_unlock (pool->named->fd, XMEM_LOCK_GROWTH);
+  xmem_shm_unlock (pool->named->lock_fd, XMEM_LOCK_GROWTH, 1);
 }
 
 static unsigned
@@ -116,12 +135,12 @@ xmem_named_reclaim (struct xmem_pool *pool)
     _Atomic uint32_t *pid = &pool->head->processes[i].pid;
 
     if (i == named->index || atomic_load (pid) == 0
-        || !xmem_shm_try_lock (named->fd, process_byte (i)))
+        || !xmem_shm_try_lock (named->lock_fd, process_byte (i)))
       continue;
     /* Somebody else may have done it before we had the lock. */
     if (atomic_load (pid) != 0)
       n_freed += forget_process (pool, i);
-    xmem_shm_unlock (named->fd, process_byte (i));
+    xmem_shm_unlock (named->lock_fd, process_byte (i), 1);
   }
   return n_freed;
 }
@@ -133,30 +152,48 @@ xmem_named_count_processes (const struct xmem_pool *pool)
 
   for (uint32_t i = 0; i < XMEM_MAX_PROCESSES; i++)
     n += i == pool->named->index
-         || xmem_shm_is_locked (pool->named->fd, process_byte (i), 1);
+         || xmem_shm_is_locked (pool->named->lock_fd, process_byte (i), 1);
   return n;
 }
 
 /* --- attaching and detaching --------------------------------------------- */
 
-/* With XMEM_LOCK_NAME. Returns 0, XMEM_FULL. */
-static int
-attach (struct xmem_pool *pool, struct xmem_error *error)
+/* An index that nobody has; with `dead` one whose process did not detach. */
+static bool
+take_index (struct xmem_pool *pool, bool dead)
 {
   struct xmem_named *named = pool->named;
 
   for (uint32_t i = 0; i < XMEM_MAX_PROCESSES; i++) {
-    if (!xmem_shm_try_lock (named->fd, process_byte (i)))
+    _Atomic uint32_t *pid = &pool->head->processes[i].pid;
+
+    if ((atomic_load (pid) != 0) != dead
+        || !xmem_shm_try_lock (named->lock_fd, process_byte (i)))
       continue;
     named->index = i;
     pool->holder.bit = UINT64_C (1) << i;
-    if (atomic_load (&pool->head->processes[i].pid) != 0)
+    if (atomic_load (pid) != 0)
       (void) forget_process (pool, i);
-    atomic_store (&pool->head->processes[i].pid, pool->pid);
-    return 0;
+    atomic_store (pid, pool->pid);
+    return true;
+  }
+  return false;
+}
+
+/* With XMEM_LOCK_NAME. Returns 0, XMEM_FULL. */
+static int
+attach (struct xmem_pool *pool, struct xmem_error *error)
+{
+  const struct timespec pause = { .tv_nsec = 1000000 };
+
+  /* One that seems taken may be a dead one that is being reclaimed. */
+  for (unsigned i = 0; i < ATTACH_LOOKS; i++) {
+    if (take_index (pool, false) || take_index (pool, true))
+      return 0;
+    nanosleep (&pause, NULL);
   }
   return xmem_error_set (error, XMEM_FULL, 0,
-      "%s is open %d times, and that is the limit", named->name,
+      "%s is open %d times, and that is the limit", pool->named->name,
       XMEM_MAX_PROCESSES);
 }
 
@@ -168,9 +205,9 @@ xmem_named_detach (struct xmem_pool *pool)
 
   if (named->index < XMEM_MAX_PROCESSES) {
     /* Without the lock the name stays, for the next to detach or create. */
-    bool alone = lock_name (named->fd, NULL) == 0
+    bool alone = lock_name (named->lock_fd, NULL) == 0
                  && !xmem_shm_is_locked (
-                     named->fd, XMEM_LOCK_PROCESS, XMEM_MAX_PROCESSES);
+                     named->lock_fd, XMEM_LOCK_PROCESS, XMEM_MAX_PROCESSES);
 
     /* All references are gone, and so our bit from all slots. */
     atomic_store (&pool->head->processes[named->index].pid, 0);
@@ -179,8 +216,10 @@ xmem_named_detach (struct xmem_pool *pool)
   }
   if (pool->head)
     munmap (pool->head, (size_t) xmem_layout_head_size (pool->n_slots));
+  if (named->lock_fd >= 0)
+    unlock_all (named->lock_fd);
   xmem_fork_hold ();
-  xmem_named_close (pool); /* and with it go its locks */
+  xmem_named_close (pool);
   xmem_fork_release ();
   xmem_fork_unwatch (pool);
   pthread_mutex_destroy (&named->reclaim_lock);
@@ -205,7 +244,7 @@ named_alloc (const char *name, const struct xmem_pool_params *params,
     xmem_pool_dealloc (*pool_out);
     return xmem_error_set (error, XMEM_NO_MEMORY, 0, "no memory for a pool");
   }
-  named->fd = -1;
+  named->fd = named->lock_fd = -1;
   named->index = XMEM_MAX_PROCESSES;
   strncpy (named->name, name, sizeof (named->name) - 1);
   pthread_mutex_init (&named->reclaim_lock, NULL);
@@ -249,6 +288,8 @@ make_file (struct xmem_pool *pool, mode_t mode, struct xmem_error *error)
 
   xmem_fork_hold ();
   r = xmem_shm_make (mode, &pool->named->fd, error);
+  if (r == 0)
+    r = xmem_shm_reopen (pool->named->fd, &pool->named->lock_fd, error);
   xmem_fork_release ();
   if (r != 0)
     return r;
@@ -290,32 +331,47 @@ is_pool (int fd)
          && memcmp (magic, XMEM_LAYOUT_MAGIC, sizeof (magic)) == 0;
 }
 
-/* Takes the name from a pool whose processes are all dead. The magic and the
- * locks are the same in all versions of the layout. Returns 0 also when there is
- * no such object any more. */
+/* Unlinks the name of a pool, unless it was given to another meanwhile; with
+ * only_dead also unless one of its processes is alive, which is XMEM_IN_USE. The
+ * magic and the locks are the same in all versions of the layout. */
 static int
-take_over (const char *name, struct xmem_error *error)
+remove_name (const char *name, bool only_dead, struct xmem_error *error)
 {
   xmem_auto_close int fd = -1;
   int r;
 
   r = xmem_shm_open (name, &fd, error);
-  if (r == XMEM_NOT_FOUND)
-    return 0;
   if (r != 0)
     return r;
   if (!is_pool (fd))
-    return xmem_error_set (error, XMEM_IN_USE, 0,
+    return xmem_error_set (error, XMEM_CORRUPT, 0,
         "%s is the name of shared memory that is not a pool", name);
   r = lock_name (fd, error);
   if (r != 0)
     return r;
   if (!xmem_shm_is_named (fd, name))
-    return 0;
-  if (xmem_shm_is_locked (fd, XMEM_LOCK_PROCESS, XMEM_MAX_PROCESSES))
-    return xmem_error_set (error, XMEM_IN_USE, 0,
+    r = 0;
+  else if (only_dead
+           && xmem_shm_is_locked (fd, XMEM_LOCK_PROCESS, XMEM_MAX_PROCESSES))
+    r = xmem_error_set (error, XMEM_IN_USE, 0,
         "pool %s is in use, by process %u for one", name, find_owner (fd));
-  return xmem_shm_unlink (name, error);
+  else
+    r = xmem_shm_unlink (name, error);
+  unlock_all (fd);
+  return r;
+}
+
+/* Makes the name free if the pool that has it is dead. */
+static int
+take_over (const char *name, struct xmem_error *error)
+{
+  int r = remove_name (name, true, error);
+
+  if (r == XMEM_NOT_FOUND)
+    return 0;
+  if (r == XMEM_CORRUPT && error)
+    error->status = XMEM_IN_USE;
+  return r == XMEM_CORRUPT ? XMEM_IN_USE : r;
 }
 
 static int
@@ -361,19 +417,20 @@ static int
 read_header (struct xmem_pool *pool, struct xmem_error *error)
 {
   struct xmem_layout_header header;
+  struct xmem_error why;
   struct stat st;
-  ssize_t n;
+  size_t size = offsetof (struct xmem_layout_header, processes);
   int r;
 
-  memset (&header, 0, offsetof (struct xmem_layout_header, processes));
-  n = pread (pool->named->fd, &header,
-      offsetof (struct xmem_layout_header, processes), 0);
-  if (n < 0 || fstat (pool->named->fd, &st) < 0)
-    return xmem_error_set (
-        error, XMEM_SYSTEM, errno, "cannot read %s", pool->named->name);
-  r = xmem_layout_check (&header, (uint64_t) st.st_size, error);
+  /* Whatever cannot be read is no pool. */
+  memset (&header, 0, size);
+  if (pread (pool->named->fd, &header, size, 0) < 0
+      || fstat (pool->named->fd, &st) < 0)
+    st.st_size = 0;
+  r = xmem_layout_check (&header, (uint64_t) st.st_size, &why);
   if (r != 0)
-    return r;
+    return xmem_error_set (
+        error, r, 0, "%s: %.200s", pool->named->name, why.message);
   pool->n_slots = header.n_slots;
   pool->max_bytes = header.max_bytes;
   pool->handover_ns = header.handover_ns;
@@ -389,6 +446,8 @@ open_file (struct xmem_pool *pool, struct xmem_error *error)
   xmem_fork_hold ();
   xmem_named_close (pool);
   r = xmem_shm_open (named->name, &named->fd, error);
+  if (r == 0)
+    r = xmem_shm_open (named->name, &named->lock_fd, error);
   xmem_fork_release ();
   return r;
 }
@@ -404,8 +463,10 @@ open_locked (struct xmem_pool *pool, struct xmem_error *error)
     if (r == 0)
       r = read_header (pool, error);
     if (r == 0)
-      r = lock_name (pool->named->fd, error);
-  } while (r == 0 && !xmem_shm_is_named (pool->named->fd, pool->named->name));
+      r = lock_name (pool->named->lock_fd, error);
+    /* Opened twice by name: it may have been two, or be gone by now. */
+  } while (
+      r == 0 && !xmem_shm_is_linked (pool->named->lock_fd, pool->named->fd));
   return r;
 }
 
@@ -420,7 +481,7 @@ named_open (struct xmem_pool *pool, struct xmem_error *error)
   if (r == 0)
     r = attach (pool, error);
   if (r == 0)
-    xmem_shm_unlock (pool->named->fd, XMEM_LOCK_NAME);
+    xmem_shm_unlock (pool->named->lock_fd, XMEM_LOCK_NAME, 1);
   return r;
 }
 
@@ -447,19 +508,7 @@ xmem_pool_open (const char *name, unsigned flags, struct xmem_pool **pool_out,
 int
 xmem_pool_unlink (const char *name, struct xmem_error *error)
 {
-  xmem_auto_close int fd = -1;
-  int r;
+  int r = xmem_shm_check_name (name, error);
 
-  r = xmem_shm_check_name (name, error);
-  if (r == 0)
-    r = xmem_shm_open (name, &fd, error);
-  if (r != 0)
-    return r;
-  if (!is_pool (fd))
-    return xmem_error_set (error, XMEM_CORRUPT, 0,
-        "%s is the name of shared memory that is not a pool", name);
-  r = lock_name (fd, error);
-  if (r == 0 && xmem_shm_is_named (fd, name))
-    r = xmem_shm_unlink (name, error);
-  return r;
+  return r == 0 ? remove_name (name, false, error) : r;
 }

@@ -70,22 +70,35 @@ clear_free_bit (struct xmem_pool *pool, uint32_t index)
   return atomic_fetch_and (&pool->free_bits[index / 64], ~bit) & bit;
 }
 
+/* With its last one, a hold's reference on the pool goes too. */
+void
+xmem_pool_drop_hold (struct xmem_pool *pool, uint32_t index)
+{
+  enum xmem_hold_change change = xmem_hold_unref (
+      &pool->holder, &pool->local[index].hold, &pool->slots[index]);
+
+  if (change == XMEM_HOLD_SAME)
+    return;
+  if (change == XMEM_HOLD_FREED)
+    xmem_pool_slot_freed (pool, index);
+  xmem_pool_unref (pool);
+}
+
 static bool
 take_slot (struct xmem_pool *pool, uint32_t index, uint64_t size)
 {
-  struct xmem_local_slot *local = &pool->local[index];
-  struct xmem_slot *slot = &pool->slots[index];
   const struct xmem_pool_segment *segment;
 
-  if (!xmem_hold_take_free (&pool->holder, &local->hold, slot))
+  if (!xmem_hold_take_free (
+          &pool->holder, &pool->local[index].hold, &pool->slots[index]))
     return false;
   /* Now that it is ours its segment stays; before, it may have gone to another
    * than the one we looked at. */
   segment = xmem_pool_get_segment (pool, index);
+  xmem_pool_ref (pool);
   if (segment && segment->slot_size >= size && !segment->closing)
     return true;
-  if (xmem_hold_unref (&pool->holder, &local->hold, slot) == XMEM_HOLD_FREED)
-    xmem_pool_slot_freed (pool, index);
+  xmem_pool_drop_hold (pool, index);
   return false;
 }
 
@@ -111,7 +124,9 @@ take_by_bits (
       if (bits == 0)
         break;
       index = base + (uint32_t) __builtin_ctzll (bits);
-      /* Whoever clears the bit tries, others move on. */
+      /* Each is tried once, and by whoever clears its bit. One that turns out
+       * not to serve, in a segment that has gone, is free again. */
+      mask &= ~(bits & -bits);
       if (clear_free_bit (pool, index) && take_slot (pool, index, size))
         return index;
     }
@@ -231,11 +246,10 @@ expire (struct xmem_pool *pool)
 static uint32_t
 reclaim (struct xmem_pool *pool)
 {
-  uint32_t n_freed = expire (pool);
+  uint32_t n_freed = pool->named ? xmem_named_reclaim (pool) : 0;
 
-  if (pool->named)
-    n_freed += xmem_named_reclaim (pool);
-  return n_freed;
+  /* After the dead: theirs may be the last holds beside what is in flight. */
+  return n_freed + expire (pool);
 }
 
 int
@@ -258,13 +272,13 @@ xmem_pool_reclaim (
 /* --- acquiring ----------------------------------------------------------- */
 
 static int
-lock_growth (struct xmem_pool *pool, struct xmem_error *error)
+lock_growth (struct xmem_pool *pool, int64_t deadline, struct xmem_error *error)
 {
   int r = 0;
 
   pthread_mutex_lock (&pool->grow_lock);
   if (pool->named) {
-    r = xmem_named_lock_growth (pool, error);
+    r = xmem_named_lock_growth (pool, deadline, error);
     if (r != 0) {
       pthread_mutex_unlock (&pool->grow_lock);
       return r;
@@ -286,33 +300,54 @@ unlock_growth (struct xmem_pool *pool)
   pthread_mutex_unlock (&pool->grow_lock);
 }
 
-/* Takes a slot, growing if there is none even for a good look. Returns 0,
- * XMEM_FULL, failures. */
-static int
-take_or_grow (struct xmem_pool *pool, uint64_t size, unsigned flags,
-    uint32_t *index_out, struct xmem_error *error)
+/* A good look, which also finds what dead processes held. */
+static uint32_t
+take_hard (struct xmem_pool *pool, uint64_t size, unsigned how)
 {
-  int r;
+  uint32_t index = take_free (pool, size, LOOK_WELL | how);
 
-  *index_out = take_free (pool, size, 0);
-  if (*index_out != XMEM_NO_SLOT)
-    return 0;
-  r = lock_growth (pool, error);
+  if (index == XMEM_NO_SLOT && reclaim (pool) > 0)
+    index = take_free (pool, size, LOOK_WELL | how);
+  return index;
+}
+
+static int
+grow_and_take (struct xmem_pool *pool, uint64_t size, unsigned flags,
+    int64_t lock_deadline, uint32_t *index_out, struct xmem_error *error)
+{
+  int r = lock_growth (pool, lock_deadline, error);
+
   if (r != 0)
     return r;
-  *index_out = take_free (pool, size, LOOK_WELL);
-  if (*index_out == XMEM_NO_SLOT && reclaim (pool) > 0)
-    *index_out = take_free (pool, size, LOOK_WELL);
+  /* Somebody else may just have grown it. */
+  *index_out = take_free (pool, size, 0);
   while (*index_out == XMEM_NO_SLOT && r == 0) {
     r = xmem_segments_grow (pool, size, 0, flags, error);
     if (r == 0)
       *index_out = take_free (pool, size, 0);
   }
   unlock_growth (pool);
+  return r;
+}
+
+/* Takes a slot: a free one, one that can be reclaimed, a new one, one that is
+ * much too large. lock_deadline: how long to wait for others who grow the pool,
+ * a second at most. Returns 0, XMEM_FULL, failures. */
+static int
+take_or_grow (struct xmem_pool *pool, uint64_t size, unsigned flags,
+    int64_t lock_deadline, uint32_t *index_out, struct xmem_error *error)
+{
+  int r = xmem_segments_refresh (pool, error);
+
+  if (r != 0)
+    return r;
+  *index_out = take_hard (pool, size, 0);
+  if (*index_out != XMEM_NO_SLOT)
+    return 0;
+  r = grow_and_take (pool, size, flags, lock_deadline, index_out, error);
   if (r == XMEM_FULL) {
     *index_out = take_free (pool, size, LOOK_WELL | ANY_FIT);
-    if (*index_out != XMEM_NO_SLOT)
-      r = 0;
+    r = *index_out != XMEM_NO_SLOT ? 0 : XMEM_FULL;
   }
   return r;
 }
@@ -350,7 +385,7 @@ wait_for_slot (struct xmem_pool *pool, uint64_t size, unsigned flags,
     int64_t deadline, uint32_t *index_out, struct xmem_error *error)
 {
   int64_t now = xmem_clock_now ();
-  int64_t next_check = now;
+  int64_t next_check = now + SLICE_NS; /* the caller has just checked */
   int r = XMEM_FULL;
 
   begin_waiting (pool);
@@ -366,7 +401,8 @@ wait_for_slot (struct xmem_pool *pool, uint64_t size, unsigned flags,
     }
     /* A named pool's growth and liveness ask the kernel: not at each wake. */
     if (!pool->named || now >= next_check) {
-      r = take_or_grow (pool, size, flags, index_out, error);
+      r = take_or_grow (pool, size, flags, now, index_out, error);
+      now = xmem_clock_now ();
       next_check = now + SLICE_NS;
     }
     if (r != XMEM_FULL)
@@ -416,7 +452,6 @@ start_buffer (struct xmem_pool *pool, uint32_t index, uint64_t size)
 
   atomic_store_explicit (&slot->size, size, memory_order_relaxed);
   xmem_buffer_info_store (&slot->info, &info);
-  xmem_pool_ref (pool);
   return &pool->local[index].handles[XMEM_WRITE];
 }
 
@@ -441,7 +476,8 @@ xmem_pool_acquire (struct xmem_pool *pool, uint64_t size_bytes, unsigned flags,
   if (index == XMEM_NO_SLOT) {
     int64_t deadline = xmem_clock_deadline (timeout_ns);
 
-    r = take_or_grow (pool, size_bytes, flags, &index, error);
+    r = take_or_grow (
+        pool, size_bytes, flags, XMEM_DEADLINE_NEVER, &index, error);
     if (r == XMEM_FULL && timeout_ns == 0)
       return none_free (size_bytes, error);
     if (r == XMEM_FULL)
@@ -493,7 +529,7 @@ xmem_pool_preallocate (struct xmem_pool *pool, uint64_t size_bytes, uint32_t n,
 
   r = check_acquire (pool, size_bytes, error);
   if (r == 0)
-    r = lock_growth (pool, error);
+    r = lock_growth (pool, XMEM_DEADLINE_NEVER, error);
   if (r != 0)
     return r;
   n_free = count_free (pool, size_bytes);

@@ -100,6 +100,9 @@ void xmem_pool_dealloc (struct xmem_pool *pool);
 /* After a slot's state has become free: who looks for one finds it. */
 void xmem_pool_slot_freed (struct xmem_pool *pool, uint32_t index);
 
+/* Gives one of this process's references on a slot back. */
+void xmem_pool_drop_hold (struct xmem_pool *pool, uint32_t index);
+
 /* Wakes all who wait for a slot. */
 void xmem_pool_wake (struct xmem_pool *pool);
 
@@ -147,8 +150,10 @@ void xmem_segments_drop_all (struct xmem_pool *pool);
 /* Frees what dead processes held. Returns how many slots came free. */
 uint32_t xmem_named_reclaim (struct xmem_pool *pool);
 
-/* Only one process of the pool has this at a time. */
-int xmem_named_lock_growth (struct xmem_pool *pool, struct xmem_error *error);
+/* Only one process of the pool has this at a time. Waits until the deadline, at
+ * most a second. Returns 0, XMEM_FULL. */
+int xmem_named_lock_growth (
+    struct xmem_pool *pool, int64_t deadline, struct xmem_error *error);
 void xmem_named_unlock_growth (struct xmem_pool *pool);
 
 int xmem_named_get_fd (const struct xmem_pool *pool);

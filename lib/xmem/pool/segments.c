@@ -77,9 +77,9 @@ add_segment (struct xmem_pool *pool, struct xmem_pool_segment *place,
   place->n_slots = info->n_slots;
   place->offset = info->offset;
   place->closing = false;
+  assign (pool, info->first, info->n_slots, (uint16_t) (index + 1));
   /* Last: readers look at places that have a slot size. */
   place->slot_size = info->slot_size;
-  assign (pool, info->first, info->n_slots, (uint16_t) (index + 1));
   if (index >= pool->n_places)
     pool->n_places = index + 1;
   pool->n_assigned += info->n_slots;
@@ -201,10 +201,9 @@ xmem_segments_tidy (struct xmem_pool *pool)
 void
 xmem_pool_trim (struct xmem_pool *pool, uint64_t keep_size_bytes)
 {
-  xmem_scoped_lock (&pool->lock);
-
   if (pool->named || pool->forked)
     return;
+  xmem_scoped_lock (&pool->lock);
   for (unsigned i = 0; i < pool->n_places; i++) {
     struct xmem_pool_segment *segment = &pool->segments[i];
 
@@ -371,18 +370,20 @@ make_segment (struct xmem_pool *pool, struct xmem_pool_segment *place,
   place->maps[XMEM_WRITE] = memory;
   if (!pool->named)
     place->maps[XMEM_READ] = memory;
-  add_segment (pool, place, info);
-  pthread_mutex_unlock (&pool->lock);
+  /* First: nobody here must hand out what others do not know yet. */
   if (pool->named)
     announce (pool, info);
+  add_segment (pool, place, info);
+  pthread_mutex_unlock (&pool->lock);
   for (uint32_t i = 0; i < info->n_slots; i++)
     xmem_segments_mark_free (pool, info->first + i);
   return 0;
 }
 
-int
-xmem_segments_grow (struct xmem_pool *pool, uint64_t size, uint32_t wanted,
-    unsigned flags, struct xmem_error *error)
+/* One segment of at most so many slots; 0: as many as seem right. */
+static int
+grow_once (struct xmem_pool *pool, uint64_t size, uint32_t wanted,
+    unsigned flags, uint32_t *n_slots_out, struct xmem_error *error)
 {
   uint64_t slot_size = xmem_size_class (size);
   struct xmem_layout_segment info;
@@ -393,12 +394,28 @@ xmem_segments_grow (struct xmem_pool *pool, uint64_t size, uint32_t wanted,
     (void) xmem_segments_make_room (pool, size, 1);
     place = plan (pool, slot_size, wanted, flags, &info);
   }
+  *n_slots_out = info.n_slots;
   if (!place)
     return xmem_error_set (error, XMEM_FULL, 0,
         "the pool is at its limit of %llu bytes or %u slots",
         (unsigned long long) pool->max_bytes, pool->n_slots);
   /* Places are only taken under grow_lock: this one stays empty. */
   return make_segment (pool, place, &info, error);
+}
+
+int
+xmem_segments_grow (struct xmem_pool *pool, uint64_t size, uint32_t wanted,
+    unsigned flags, struct xmem_error *error)
+{
+  uint32_t n_slots;
+  int r;
+
+  /* The system may still have room for fewer. */
+  do {
+    r = grow_once (pool, size, wanted, flags, &n_slots, error);
+    wanted = n_slots / 2;
+  } while (r == XMEM_NO_SPACE && n_slots > 1);
+  return r;
 }
 
 /* --- the segments of other processes ------------------------------------- */

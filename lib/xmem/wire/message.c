@@ -23,6 +23,8 @@ enum tlv_type {
   TLV_DESCRIPTION = 5,
   TLV_METAS = 6,
   TLV_METAS_FD = 7,
+  TLV_EVENT = 8,
+  TLV_EVENT_FD = 9,
 };
 
 struct tlv {
@@ -453,6 +455,49 @@ get_sequences (struct xmem_reader *r, struct xmem_wire_sequences *m)
 }
 
 static void
+put_event (struct xmem_writer *w, const struct xmem_wire_event *m)
+{
+  xmem_writer_u32 (w, m->kind);
+  xmem_writer_u32 (w, m->flags);
+  put_text (w, TLV_NAME, &m->name, XMEM_WIRE_MAX_NAME);
+  if (m->size > XMEM_WIRE_MAX_INLINE_EVENT
+      || m->data_fd_size > XMEM_MAX_EVENT_DATA)
+    w->failed = true;
+  if (m->size > 0)
+    put_tlv (w, TLV_EVENT, m->data, m->size);
+  if (m->data_fd_size > 0) {
+    put_tlv_header (w, TLV_EVENT_FD, 0, 8);
+    xmem_writer_u64 (w, m->data_fd_size);
+  }
+}
+
+static void
+get_event (struct xmem_reader *r, struct xmem_wire_event *m)
+{
+  struct tlv tlv;
+
+  memset (m, 0, sizeof (*m));
+  m->kind = xmem_reader_u32 (r);
+  m->flags = xmem_reader_u32 (r);
+  while (next_tlv (r, &tlv)) {
+    if (tlv.type == TLV_NAME) {
+      m->name = tlv_text (r, &tlv, XMEM_WIRE_MAX_NAME);
+    } else if (tlv.type == TLV_EVENT) {
+      m->data = tlv.value.data;
+      m->size = tlv.value.left;
+    } else if (tlv.type == TLV_EVENT_FD) {
+      m->data_fd_size = xmem_reader_u64 (&tlv.value);
+      r->failed |= tlv.value.failed;
+    } else {
+      unknown_tlv (r, &tlv);
+    }
+  }
+  if (m->size > XMEM_WIRE_MAX_INLINE_EVENT
+      || m->data_fd_size > XMEM_MAX_EVENT_DATA)
+    r->failed = true;
+}
+
+static void
 put_u64 (struct xmem_writer *w, uint64_t value)
 {
   xmem_writer_u64 (w, value);
@@ -498,11 +543,14 @@ put_body (struct xmem_writer *w, const struct xmem_wire_message *m)
     case XMEM_WIRE_DETACH:
       put_sequences (w, &m->sequences);
       break;
+    case XMEM_WIRE_EVENT:
+      put_event (w, &m->event);
+      break;
     case XMEM_WIRE_EOS:
       put_u64 (w, m->eos);
       break;
     case XMEM_WIRE_BYE:
-      put_u64 (w, 0);
+      put_u64 (w, m->bye);
       break;
   }
 }
@@ -537,11 +585,14 @@ get_body (struct xmem_reader *r, struct xmem_wire_message *m)
     case XMEM_WIRE_DETACH:
       get_sequences (r, &m->sequences);
       return true;
+    case XMEM_WIRE_EVENT:
+      get_event (r, &m->event);
+      return true;
     case XMEM_WIRE_EOS:
       m->eos = get_u64 (r);
       return true;
     case XMEM_WIRE_BYE:
-      get_u64 (r);
+      m->bye = get_u64 (r);
       return true;
   }
   return false;

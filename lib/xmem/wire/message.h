@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <xmem/event.h>
 #include <xmem/frame.h>
 
 #include "base/error.h"
@@ -20,6 +21,8 @@
 #define XMEM_WIRE_MAX_INLINE_CAPS 16384
 /* And metas. */
 #define XMEM_WIRE_MAX_INLINE_METAS 16384
+/* The same of an event's data. */
+#define XMEM_WIRE_MAX_INLINE_EVENT 16384
 #define XMEM_WIRE_MAX_NAME 255
 #define XMEM_WIRE_MAX_SEQUENCES 128
 
@@ -33,9 +36,16 @@ enum xmem_wire_type {
   XMEM_WIRE_FRAME = 7,
   XMEM_WIRE_RELEASE = 8,
   XMEM_WIRE_DETACH = 9,
-  XMEM_WIRE_EOS = 11, /* 10 and 13 are kept for EVENT and STATS */
+  XMEM_WIRE_EVENT = 10,
+  XMEM_WIRE_EOS = 11, /* 13 is kept for STATS */
   XMEM_WIRE_BYE = 12,
 };
+
+/* Of BYE: the stream has ended before. */
+#define XMEM_WIRE_BYE_ENDED UINT64_C (1)
+
+/* In HELLO: wanted; in WELCOME: agreed. */
+enum xmem_wire_features { XMEM_WIRE_FEATURE_EVENTS = 1 };
 
 enum xmem_wire_segment_kind { XMEM_WIRE_SEGMENT_MEMFD = 1 };
 
@@ -104,6 +114,15 @@ struct xmem_wire_sequences {
   uint64_t sequences[XMEM_WIRE_MAX_SEQUENCES];
 };
 
+struct xmem_wire_event {
+  uint32_t kind;
+  uint32_t flags;
+  struct xmem_wire_text name; /* data NULL: none */
+  const void *data; /* stays in the message */
+  size_t size;
+  uint64_t data_fd_size; /* 0: no memfd comes with the message */
+};
+
 struct xmem_wire_message {
   enum xmem_wire_type type;
   union {
@@ -115,7 +134,9 @@ struct xmem_wire_message {
     struct xmem_wire_stream stream;
     struct xmem_wire_frame frame;
     struct xmem_wire_sequences sequences; /* RELEASE, DETACH */
+    struct xmem_wire_event event;
     uint64_t eos; /* the number of frames published so far */
+    uint64_t bye; /* XMEM_WIRE_BYE_ENDED, or 0 */
   };
 };
 

@@ -37,6 +37,7 @@ enum xmem_status {
   XMEM_INTERRUPTED = 4, /* the wait was interrupted on purpose */
   XMEM_GONE = 5, /* the peer hung up without a word, or died */
   XMEM_FULL = 6, /* a stated limit is reached */
+  XMEM_EVENT = 7, /* an event comes before the next frame */
 
   /* Failures */
   XMEM_INVALID = -1, /* an argument is outside what is documented */

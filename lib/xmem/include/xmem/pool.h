@@ -310,7 +310,9 @@ XMEM_API uint64_t xmem_buffer_get_id (const struct xmem_buffer *buffer);
  * Gives the buffer a new id, because its owner is about to fill it with new
  * content without having released it (a recycling pool above this one).
  *
- * Threads: only the one owner of the buffer may call this.
+ * Threads: only the one owner of the buffer may call this, and only while
+ *   nobody else can be getting the buffer by its old id: a reference that is
+ *   got at that moment would see its content change.
  */
 XMEM_API void xmem_buffer_renew (struct xmem_buffer *buffer);
 

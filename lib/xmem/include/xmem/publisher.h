@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #include <xmem/error.h>
+#include <xmem/event.h>
 #include <xmem/frame.h>
 #include <xmem/pool.h>
 
@@ -64,6 +65,17 @@ struct xmem_publisher_params {
                                                possibly after
                                                xmem_publisher_free (); or
                                                NULL. Not if new fails */
+
+  /* A subscriber's event, on the same terms as the two above; @event lives as
+   * long as the call. A subscriber may send 64 at once and 100 per second,
+   * what exceeds that is ignored. */
+  void (*event_received) (
+      int client_fd, const struct xmem_event *event, void *user_data);
+  /* Called by the thread in xmem_publisher_publish (), after it has sent the
+   * frame, no lock held: a subscriber could have had this frame but for
+   * XMEM_FRAME_DELTA_UNIT. Once, until a frame without that flag is
+   * published, however many subscribers wait for it. */
+  void (*key_unit_wanted) (void *user_data);
 };
 
 /**
@@ -145,6 +157,21 @@ XMEM_API int xmem_publisher_publish (struct xmem_publisher *publisher,
 XMEM_API int xmem_publisher_publish_buffer (struct xmem_publisher *publisher,
     struct xmem_buffer *buffer, const struct xmem_frame_info *info,
     int64_t timeout_ns, struct xmem_error *error);
+
+/**
+ * Sends an event to every subscriber that asked for events, behind the frames
+ * published before and ahead of those published later. A subscriber that
+ * leaves more than 256 of them unread, beyond what its socket holds, is
+ * disconnected; of sticky ones of one kind and name without a frame between
+ * them, it need only read the last.
+ *
+ * Ownership: @event is copied.
+ * Blocks: never. Returns: 0; XMEM_INVALID: longer than event.h allows, or
+ *   with a flag it does not know; XMEM_FULL at XMEM_MAX_STICKY_EVENTS;
+ *   XMEM_NO_MEMORY; XMEM_NO_SPACE.
+ */
+XMEM_API int xmem_publisher_send_event (struct xmem_publisher *publisher,
+    const struct xmem_event *event, struct xmem_error *error);
 
 /**
  * Ends the stream: every subscriber gets the frames still due to it and then

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include <xmem/error.h>
+#include <xmem/event.h>
 #include <xmem/frame.h>
 #include <xmem/pool.h>
 
@@ -23,6 +24,12 @@ XMEM_BEGIN_DECLS
 struct xmem_subscriber;
 struct xmem_frame;
 
+enum xmem_subscriber_flags {
+  /* xmem_subscriber_next () returns XMEM_EVENT for the publisher's events;
+   * without it they are not sent. */
+  XMEM_SUBSCRIBER_EVENTS = 1 << 0,
+};
+
 struct xmem_subscriber_params {
   size_t struct_size; /* sizeof (struct xmem_subscriber_params) */
   const char *address; /* as in publisher.h; NULL: "default" */
@@ -30,6 +37,8 @@ struct xmem_subscriber_params {
   enum xmem_delivery delivery;
   uint32_t n_buffers; /* frames we want to hold at once; 0: 4. The publisher
                          may grant fewer */
+  uint64_t retry_ns; /* between two looks for a publisher; 0: 20 ms */
+  unsigned flags; /* enum xmem_subscriber_flags */
 };
 
 /**
@@ -37,8 +46,9 @@ struct xmem_subscriber_params {
  *
  * Ownership: the caller frees it with xmem_subscriber_free ().
  * Threads: one thread at a time may use a subscriber, except that
- *   xmem_subscriber_interrupt (), xmem_subscriber_get_stats () and everything
- *   on frames may be called from any.
+ *   xmem_subscriber_interrupt (), xmem_subscriber_get_stats (),
+ *   xmem_subscriber_send_event () and everything on frames may be called from
+ *   any.
  * Blocks: never. Returns: 0, XMEM_INVALID, XMEM_NO_MEMORY, XMEM_SYSTEM.
  */
 XMEM_API int xmem_subscriber_new (const struct xmem_subscriber_params *params,
@@ -68,14 +78,48 @@ XMEM_API int xmem_subscriber_connect (struct xmem_subscriber *subscriber,
  * Ownership: the caller has one reference; xmem_frame_unref () gives it back
  *   and thereby the frame to the publisher.
  * Blocks: up to @timeout_ns.
- * Returns: 0; XMEM_AGAIN; XMEM_EOS after the last frame of a stream;
- *   XMEM_GONE when the publisher hung up without an end of stream;
+ * Returns: 0; XMEM_EVENT when an event comes first, see
+ *   xmem_subscriber_get_event (); XMEM_AGAIN; XMEM_EOS after the last frame of
+ *   a stream; XMEM_GONE when the publisher stopped or died without an end of
+ *   stream;
  *   XMEM_INTERRUPTED; negative on failures, after which the connection is
  *   closed.
  */
 XMEM_API int xmem_subscriber_next (struct xmem_subscriber *subscriber,
     int64_t timeout_ns, struct xmem_frame **frame_out,
     struct xmem_error *error);
+
+/**
+ * The event that the last call of xmem_subscriber_next () returned
+ * XMEM_EVENT for; name and data are never NULL. NULL otherwise.
+ *
+ * Ownership: valid until the next call of xmem_subscriber_next (),
+ *   xmem_subscriber_connect () or xmem_subscriber_free ().
+ */
+XMEM_API const struct xmem_event *xmem_subscriber_get_event (
+    const struct xmem_subscriber *subscriber);
+
+/**
+ * What the frames that come next belong to, as far as it is known; NULL when
+ * nothing was announced. @epoch_out: as xmem_frame_get_epoch (), or NULL.
+ *
+ * Ownership: as xmem_subscriber_get_event ().
+ */
+XMEM_API const struct xmem_stream_info *xmem_subscriber_get_stream (
+    const struct xmem_subscriber *subscriber, uint32_t *epoch_out);
+
+/**
+ * Asks the publisher for something; it may ignore it.
+ *
+ * @event: without flags, with at most XMEM_MAX_UPSTREAM_DATA bytes.
+ * Threads: any. Blocks: never.
+ * Returns: 0; XMEM_GONE when not connected; XMEM_UNSUPPORTED when this
+ *   subscriber did not ask for XMEM_SUBSCRIBER_EVENTS, or the publisher takes
+ *   none; XMEM_FULL when the publisher does not read; XMEM_INVALID;
+ *   XMEM_NO_MEMORY.
+ */
+XMEM_API int xmem_subscriber_send_event (struct xmem_subscriber *subscriber,
+    const struct xmem_event *event, struct xmem_error *error);
 
 /**
  * While @interrupted, waits return XMEM_INTERRUPTED at once, those under way

@@ -7,6 +7,7 @@
 
 #include <xmem/cuda.h>
 #include <xmem/error.h>
+#include <xmem/event.h>
 #include <xmem/pool.h>
 #include <xmem/frame.h>
 #include <xmem/publisher.h>

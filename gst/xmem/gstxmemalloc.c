@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * SECTION:element-xmemalloc
+ * @title: xmemalloc
+ *
+ * Passes everything through, and offers shared memory to the element before it:
+ * what that writes there an xmemsink further down publishes without a copy, also
+ * behind elements that do not pass on what xmemsink proposes, such as tee.
+ *
+ * ## Example launch line
+ * |[
+ * gst-launch-1.0 filesrc location=clip.mp4 ! decodebin ! xmemalloc \
+ *     ! tee name=t  t. ! queue ! xmemsink  t. ! queue ! autovideosink
+ * ]|
+ *
+ * Threads: as GstBaseTransform.
+ */
+#include "gstxmemalloc.h"
+
+#include "allocation.h"
+
+#define DEFAULT_MAX_POOL_BYTES (G_GUINT64_CONSTANT (1) << 30)
+
+enum { PROP_0, PROP_MAX_POOL_BYTES };
+
+struct _GstXmemAlloc {
+  GstBaseTransform parent;
+
+  guint64 max_pool_bytes; /* under the object lock; read at start */
+  GstXmemAllocator *allocator; /* from start to stop */
+};
+
+G_DEFINE_TYPE (GstXmemAlloc, gst_xmem_alloc, GST_TYPE_BASE_TRANSFORM)
+GST_ELEMENT_REGISTER_DEFINE (
+    xmemalloc, "xmemalloc", GST_RANK_NONE, GST_TYPE_XMEM_ALLOC)
+
+static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE (
+    "sink", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS_ANY);
+static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE (
+    "src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS_ANY);
+
+static gboolean
+gst_xmem_alloc_start (GstBaseTransform *transform)
+{
+  GstXmemAlloc *self = GST_XMEM_ALLOC (transform);
+
+  self->allocator =
+      GST_XMEM_ALLOCATOR (gst_xmem_allocator_new (self->max_pool_bytes));
+  return TRUE;
+}
+
+static gboolean
+gst_xmem_alloc_stop (GstBaseTransform *transform)
+{
+  g_clear_object (&GST_XMEM_ALLOC (transform)->allocator);
+  return TRUE;
+}
+
+static gboolean
+gst_xmem_alloc_set_caps (
+    GstBaseTransform *transform, GstCaps *in_caps, GstCaps *out_caps)
+{
+  gst_xmem_allocation_trim (GST_XMEM_ALLOC (transform)->allocator, in_caps);
+  return TRUE;
+}
+
+/* What downstream understands stays its word; where to write is ours. */
+static gboolean
+gst_xmem_alloc_propose_allocation (
+    GstBaseTransform *transform, GstQuery *decide_query, GstQuery *query)
+{
+  GstXmemAlloc *self = GST_XMEM_ALLOC (transform);
+
+  if (!self->allocator)
+    return FALSE;
+  (void) gst_pad_peer_query (GST_BASE_TRANSFORM_SRC_PAD (self), query);
+  while (gst_query_get_n_allocation_pools (query) > 0)
+    gst_query_remove_nth_allocation_pool (query, 0);
+  while (gst_query_get_n_allocation_params (query) > 0)
+    gst_query_remove_nth_allocation_param (query, 0);
+  gst_xmem_allocation_propose (self->allocator, query);
+  return TRUE;
+}
+
+static void
+gst_xmem_alloc_set_property (
+    GObject *object, guint id, const GValue *value, GParamSpec *pspec)
+{
+  if (id != PROP_MAX_POOL_BYTES) {
+    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+    return;
+  }
+  GST_OBJECT_LOCK (object);
+  GST_XMEM_ALLOC (object)->max_pool_bytes = g_value_get_uint64 (value);
+  GST_OBJECT_UNLOCK (object);
+}
+
+static void
+gst_xmem_alloc_get_property (
+    GObject *object, guint id, GValue *value, GParamSpec *pspec)
+{
+  if (id != PROP_MAX_POOL_BYTES) {
+    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+    return;
+  }
+  GST_OBJECT_LOCK (object);
+  g_value_set_uint64 (value, GST_XMEM_ALLOC (object)->max_pool_bytes);
+  GST_OBJECT_UNLOCK (object);
+}
+
+static void
+gst_xmem_alloc_class_init (GstXmemAllocClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+  GstElementClass *element_class = GST_ELEMENT_CLASS (klass);
+  GstBaseTransformClass *transform_class = GST_BASE_TRANSFORM_CLASS (klass);
+
+  object_class->set_property = gst_xmem_alloc_set_property;
+  object_class->get_property = gst_xmem_alloc_get_property;
+  g_object_class_install_property (object_class, PROP_MAX_POOL_BYTES,
+      g_param_spec_uint64 ("max-pool-bytes", "Maximum of pool bytes",
+          "Most shared memory offered to upstream elements; beyond it they get "
+          "system memory, which xmemsink copies",
+          1, G_MAXUINT64, DEFAULT_MAX_POOL_BYTES,
+          G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS
+              | GST_PARAM_MUTABLE_READY));
+
+  transform_class->start = gst_xmem_alloc_start;
+  transform_class->stop = gst_xmem_alloc_stop;
+  transform_class->set_caps = gst_xmem_alloc_set_caps;
+  transform_class->propose_allocation = gst_xmem_alloc_propose_allocation;
+  transform_class->passthrough_on_same_caps = TRUE;
+
+  gst_element_class_add_static_pad_template (element_class, &sink_template);
+  gst_element_class_add_static_pad_template (element_class, &src_template);
+  gst_element_class_set_static_metadata (element_class, "xmem allocator",
+      "Generic",
+      "Offers shared memory to the element before it, so that an xmemsink "
+      "behind a tee publishes without a copy.  Example:  gst-launch-1.0 "
+      "videotestsrc ! xmemalloc ! tee name=t  t. ! queue ! xmemsink  t. ! "
+      "queue ! autovideosink",
+      "xmem authors");
+}
+
+static void
+gst_xmem_alloc_init (GstXmemAlloc *self)
+{
+  self->max_pool_bytes = DEFAULT_MAX_POOL_BYTES;
+  gst_base_transform_set_passthrough (GST_BASE_TRANSFORM (self), TRUE);
+}
