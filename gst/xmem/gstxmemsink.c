@@ -27,6 +27,7 @@
 #include "announcement.h"
 #include "errors.h"
 #include "events.h"
+#include "metas.h"
 #include "outgoing.h"
 #include "upstream.h"
 
@@ -84,12 +85,14 @@ struct _GstXmemSink {
   GstXmemAnnouncement announcement;
   GstXmemUpstream upstream; /* has its own lock */
   gboolean had_clients; /* as many as min-clients, once */
+  GstByteWriter metas; /* of the frame that is on its way; kept for the next */
 
   /* Figures, under the object lock */
   guint64 frames_zero_copy;
   guint64 frames_copied;
   guint64 frames_skipped;
   guint64 events_lost;
+  GstXmemTally metas_dropped; /* under its own */
 };
 
 G_DEFINE_TYPE_WITH_CODE (GstXmemSink, gst_xmem_sink, GST_TYPE_BASE_SINK,
@@ -215,6 +218,7 @@ gst_xmem_sink_start (GstBaseSink *sink)
   self->frames_zero_copy = self->frames_copied = self->frames_skipped = 0;
   self->events_lost = 0;
   GST_OBJECT_UNLOCK (self);
+  gst_xmem_tally_reset (&self->metas_dropped);
   self->had_clients = FALSE;
   gst_xmem_announcement_reset (&self->announcement);
   g_object_notify (G_OBJECT (self), "num-clients"); /* some may be there */
@@ -380,11 +384,12 @@ publish (GstXmemSink *self, GstBuffer *buffer, GstXmemOutgoing *outgoing)
   struct xmem_error error;
   int r;
 
+  gst_xmem_metas_write (&self->metas, buffer, &self->metas_dropped);
   do {
     r = announce (self, &error);
     if (r == 0)
       r = gst_xmem_outgoing_publish (
-          outgoing, buffer, segment, self->publisher, &error);
+          outgoing, buffer, segment, &self->metas, self->publisher, &error);
     if (r == XMEM_INTERRUPTED)
       flow = gst_base_sink_wait_preroll (GST_BASE_SINK (self));
   } while (r == XMEM_INTERRUPTED && flow == GST_FLOW_OK);
@@ -504,6 +509,8 @@ static GstStructure *
 make_stats (GstXmemSink *self)
 {
   GstStructure *stats = gst_base_sink_get_stats (GST_BASE_SINK (self));
+  g_autoptr (GstStructure) metas_dropped =
+      gst_xmem_tally_get (&self->metas_dropped, "metas-dropped");
   struct xmem_publisher_stats publisher = { 0 };
   struct xmem_pool_stats pool = { 0 };
 
@@ -525,7 +532,8 @@ make_stats (GstXmemSink *self)
       publisher.clients_served, "segments-sent", G_TYPE_UINT64,
       publisher.segments_sent, "pool-bytes", G_TYPE_UINT64, pool.bytes,
       "pool-slots", G_TYPE_UINT, pool.n_slots, "pool-segments", G_TYPE_UINT,
-      pool.n_segments, NULL);
+      pool.n_segments, "metas-dropped", GST_TYPE_STRUCTURE, metas_dropped,
+      NULL);
   GST_OBJECT_UNLOCK (self);
   return stats;
 }
@@ -640,6 +648,8 @@ gst_xmem_sink_finalize (GObject *object)
 
   g_free (self->socket_path);
   gst_xmem_upstream_clear (&self->upstream);
+  gst_byte_writer_reset (&self->metas);
+  gst_xmem_tally_clear (&self->metas_dropped);
   G_OBJECT_CLASS (gst_xmem_sink_parent_class)->finalize (object);
 }
 
@@ -694,7 +704,8 @@ install_properties (GObjectClass *klass)
           TRUE, rw));
   g_object_class_install_property (klass, PROP_STATS,
       g_param_spec_boxed ("stats", "Statistics",
-          "Frames published, delivered, dropped, copied or not, clients, pool",
+          "Frames published, delivered, dropped, copied or not, clients, pool, "
+          "metas that cannot travel, by name",
           GST_TYPE_STRUCTURE, ro));
 }
 
@@ -765,6 +776,8 @@ gst_xmem_sink_init (GstXmemSink *self)
   self->max_buffers = DEFAULT_MAX_BUFFERS;
   self->max_pool_bytes = DEFAULT_MAX_POOL_BYTES;
   self->allow_copy = TRUE;
+  gst_byte_writer_init (&self->metas);
+  gst_xmem_tally_init (&self->metas_dropped);
   /* It would pin a slot. */
   gst_base_sink_set_last_sample_enabled (GST_BASE_SINK (self), FALSE);
 }

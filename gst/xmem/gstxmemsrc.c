@@ -23,9 +23,9 @@
 #include "events.h"
 #include "incoming.h"
 #include "srcpad.h"
+#include "text.h"
 #include "timeline.h"
 #include "uri.h"
-#include "values.h"
 
 GST_DEBUG_CATEGORY (gst_xmem_src_debug); /* connection.c's too */
 #define GST_CAT_DEFAULT gst_xmem_src_debug
@@ -84,6 +84,7 @@ struct _GstXmemSrc {
   /* Figures, under the object lock */
   guint64 frames_repacked;
   guint64 frames_copied;
+  GstXmemTally metas_dropped; /* under its own */
 };
 
 static void gst_xmem_src_uri_handler_init (GstURIHandlerInterface *iface);
@@ -142,6 +143,7 @@ gst_xmem_src_start (GstBaseSrc *src)
   self->subscriber = subscriber;
   self->frames_repacked = self->frames_copied = 0;
   GST_OBJECT_UNLOCK (self);
+  gst_xmem_tally_reset (&self->metas_dropped);
   self->connection = (GstXmemConnection){
     .element = GST_ELEMENT (self),
     .address = self->socket_path,
@@ -154,7 +156,7 @@ gst_xmem_src_start (GstBaseSrc *src)
   };
   gst_xmem_timeline_init (&self->timeline, gst_base_src_is_live (src));
   g_atomic_int_set (&self->hold_stream_start, TRUE);
-  self->format.is_video = FALSE;
+  self->format.is_video = self->format.is_audio = FALSE;
   return TRUE;
 }
 
@@ -237,7 +239,7 @@ static GstFlowReturn
 set_stream (GstXmemSrc *self, const struct xmem_stream_info *stream)
 {
   g_autoptr (GstCaps) caps =
-      stream->caps ? gst_xmem_caps_parse (stream->caps) : NULL;
+      stream->caps ? gst_xmem_text_to_caps (stream->caps) : NULL;
 
   if (stream->caps && (!caps || !gst_caps_is_fixed (caps))) {
     GST_ELEMENT_ERROR (self, STREAM, FORMAT,
@@ -250,9 +252,7 @@ set_stream (GstXmemSrc *self, const struct xmem_stream_info *stream)
     return GST_FLOW_OK;
   GST_INFO_OBJECT (self, "caps %" GST_PTR_FORMAT, caps);
   gst_caps_replace (&self->caps, caps);
-  self->format.is_video =
-      gst_video_info_from_caps (&self->format.info, caps)
-      && GST_VIDEO_INFO_FORMAT (&self->format.info) != GST_VIDEO_FORMAT_ENCODED;
+  gst_xmem_incoming_set_caps (&self->format, caps);
   if (gst_base_src_negotiate (GST_BASE_SRC (self)))
     return GST_FLOW_OK;
   if (GST_PAD_IS_FLUSHING (GST_BASE_SRC_PAD (self)))
@@ -521,8 +521,8 @@ static GstBuffer *
 make_buffer (GstXmemSrc *self, struct xmem_frame *frame)
 {
   gboolean repacked, copy_out;
-  GstBuffer *buffer =
-      gst_xmem_incoming_buffer (frame, &self->format, &repacked);
+  GstBuffer *buffer = gst_xmem_incoming_buffer (
+      frame, &self->format, &self->metas_dropped, &repacked);
 
   copy_out = !repacked
              && xmem_subscriber_get_held (self->subscriber)
@@ -614,6 +614,8 @@ gst_xmem_src_uri_handler_init (GstURIHandlerInterface *iface)
 static GstStructure *
 make_stats (GstXmemSrc *self)
 {
+  g_autoptr (GstStructure) metas_dropped =
+      gst_xmem_tally_get (&self->metas_dropped, "metas-dropped");
   struct xmem_subscriber_stats stats = { 0 };
   GstStructure *structure;
 
@@ -631,7 +633,7 @@ make_stats (GstXmemSrc *self)
       "latency-mean", G_TYPE_UINT64, stats.latency_mean_ns, "latency-max",
       G_TYPE_UINT64, stats.latency_max_ns, "latency-p50", G_TYPE_UINT64,
       stats.latency_p50_ns, "latency-p99", G_TYPE_UINT64, stats.latency_p99_ns,
-      NULL);
+      "metas-dropped", GST_TYPE_STRUCTURE, metas_dropped, NULL);
   GST_OBJECT_UNLOCK (self);
   return structure;
 }
@@ -723,6 +725,7 @@ static void
 gst_xmem_src_finalize (GObject *object)
 {
   g_free (GST_XMEM_SRC (object)->socket_path);
+  gst_xmem_tally_clear (&GST_XMEM_SRC (object)->metas_dropped);
   G_OBJECT_CLASS (gst_xmem_src_parent_class)->finalize (object);
 }
 
@@ -772,7 +775,7 @@ install_properties (GObjectClass *klass)
   g_object_class_install_property (klass, PROP_STATS,
       g_param_spec_boxed ("stats", "Statistics",
           "Frames received, lost, copied, repacked, held; one-way latency in "
-          "ns",
+          "ns; metas that were not understood, by name",
           GST_TYPE_STRUCTURE, ro));
 }
 
@@ -826,6 +829,7 @@ gst_xmem_src_init (GstXmemSrc *self)
   self->on_disconnect = GST_XMEM_ON_DISCONNECT_RECONNECT;
   self->on_eos = GST_XMEM_ON_EOS_EOS;
   self->reconnect_interval = DEFAULT_RECONNECT_INTERVAL;
+  gst_xmem_tally_init (&self->metas_dropped);
   gst_base_src_set_live (GST_BASE_SRC (self), TRUE);
   gst_base_src_set_format (GST_BASE_SRC (self), GST_FORMAT_TIME);
 }

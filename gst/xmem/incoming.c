@@ -3,7 +3,7 @@
 #include "incoming.h"
 
 #include "gstxmem.h"
-#include "videometa.h"
+#include "metas.h"
 
 static GstBuffer *
 wrap (struct xmem_frame *frame)
@@ -37,28 +37,60 @@ repack (GstBuffer *take_buffer, const GstVideoInfo *info)
   return buffer;
 }
 
-GstBuffer *
-gst_xmem_incoming_buffer (struct xmem_frame *frame,
-    const GstXmemIncomingFormat *format, gboolean *repacked)
+void
+gst_xmem_incoming_set_caps (GstXmemIncomingFormat *format, GstCaps *caps)
 {
-  const struct xmem_frame_info *frame_info = xmem_frame_get_info (frame);
-  GstBuffer *buffer = wrap (frame);
+  format->is_video =
+      gst_video_info_from_caps (&format->info, caps)
+      && GST_VIDEO_INFO_FORMAT (&format->info) != GST_VIDEO_FORMAT_ENCODED;
+  format->is_audio =
+      gst_audio_info_from_caps (&format->audio, caps)
+      && GST_AUDIO_INFO_FORMAT (&format->audio) != GST_AUDIO_FORMAT_ENCODED;
+}
+
+/* Puts the picture's layout on the buffer; takes that, and gives it or a copy
+ * in another layout. */
+static GstBuffer *
+lay_out (GstBuffer *take_buffer, const struct xmem_frame_info *info,
+    const GstXmemIncomingFormat *format, GstXmemTally *metas_dropped,
+    gboolean *repacked)
+{
+  const GstVideoInfo *wanted = format->is_video ? &format->info : NULL;
+  gsize size = gst_buffer_get_size (take_buffer);
+  GstXmemLayoutState state;
   GstXmemVideoLayout layout;
 
-  *repacked = FALSE;
-  if (!format->is_video
-      || !gst_xmem_metas_read_layout (frame_info->metas, frame_info->metas_size,
-          &format->info, buffer, &layout))
-    return buffer;
-  if (format->downstream_reads_meta
-      || (gst_xmem_layout_is_default (&layout, &format->info)
-          && gst_buffer_get_size (buffer) == format->info.size)) {
-    gst_xmem_layout_add_meta (&layout, buffer);
-    return buffer;
-  }
-  gst_xmem_layout_add_meta (&layout, buffer);
+  state = gst_xmem_metas_read_layout (
+      info->metas, info->metas_size, wanted, take_buffer, &layout);
+  if (state == GST_XMEM_LAYOUT_BAD)
+    gst_xmem_tally_add (metas_dropped, "GstVideoMeta");
+  if (state != GST_XMEM_LAYOUT_GOOD)
+    return take_buffer;
+  gst_xmem_layout_add_meta (&layout, take_buffer);
+  if (!layout.cut_short
+      && (format->downstream_reads_meta
+          || (gst_xmem_layout_is_default (&layout, wanted)
+              && size == wanted->size)))
+    return take_buffer;
   *repacked = TRUE;
-  return repack (buffer, &format->info);
+  return repack (take_buffer, wanted);
+}
+
+GstBuffer *
+gst_xmem_incoming_buffer (struct xmem_frame *frame,
+    const GstXmemIncomingFormat *format, GstXmemTally *metas_dropped,
+    gboolean *repacked)
+{
+  const struct xmem_frame_info *info = xmem_frame_get_info (frame);
+  GstXmemMetaTarget target = {
+    .video = format->is_video ? &format->info : NULL,
+    .audio = format->is_audio ? &format->audio : NULL,
+  };
+
+  *repacked = FALSE;
+  target.buffer = lay_out (wrap (frame), info, format, metas_dropped, repacked);
+  gst_xmem_metas_read (info->metas, info->metas_size, &target, metas_dropped);
+  return target.buffer;
 }
 
 GstBuffer *

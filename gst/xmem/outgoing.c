@@ -6,7 +6,6 @@
 
 #include "gstxmem.h"
 #include "timeline.h"
-#include "videometa.h"
 
 const gchar *
 gst_xmem_outgoing_foreign_type (GstBuffer *buffer)
@@ -95,10 +94,9 @@ set_frame_info (
 
 int
 gst_xmem_outgoing_publish (GstXmemOutgoing *self, GstBuffer *buffer,
-    const GstSegment *segment, struct xmem_publisher *publisher,
-    struct xmem_error *error)
+    const GstSegment *segment, const GstByteWriter *metas,
+    struct xmem_publisher *publisher, struct xmem_error *error)
 {
-  _Alignas(8) guint8 metas[GST_XMEM_METAS_SIZE];
   struct xmem_frame_info info;
   struct xmem_publish frame = { .struct_size = sizeof (frame),
     .regions = self->regions,
@@ -108,8 +106,8 @@ gst_xmem_outgoing_publish (GstXmemOutgoing *self, GstBuffer *buffer,
     .done_data = self };
 
   set_frame_info (&info, buffer, segment);
-  info.metas = metas;
-  info.metas_size = gst_xmem_metas_write (buffer, metas, sizeof (metas));
+  info.metas = metas->parent.data;
+  info.metas_size = gst_byte_writer_get_pos (metas);
   return xmem_publisher_publish (publisher, &frame, XMEM_WAIT_FOREVER, error);
 }
 

@@ -21,8 +21,9 @@
 
 #include <string.h>
 
+#include "text.h"
+
 #define MAX_DEPTH 8
-#define MAX_CAPS_DEPTH 32
 #define MAX_FIELDS 256
 #define MAX_VALUES 65536
 
@@ -37,18 +38,6 @@ enum {
   KIND_NOTHING,
   KIND_OTHER,
 };
-
-GstCaps *
-gst_xmem_caps_parse (const gchar *text)
-{
-  gint depth = 0, deepest = 0;
-
-  for (const gchar *c = text; *c; c++) {
-    depth += (strchr ("{[<(", *c) != NULL) - (strchr (">)]}", *c) != NULL);
-    deepest = MAX (deepest, depth);
-  }
-  return deepest > MAX_CAPS_DEPTH ? NULL : gst_caps_from_string (text);
-}
 
 /* What GstStructure takes as a name. */
 static gboolean
@@ -395,7 +384,7 @@ get_sample (struct reading *reading, GValue *value)
   if (!text || !get_structure (reading, &info))
     return BROKEN;
   if (*text)
-    caps = gst_xmem_caps_parse (text);
+    caps = gst_xmem_text_to_caps (text);
   g_value_init (value, GST_TYPE_SAMPLE);
   g_value_take_boxed (value, gst_sample_new (buffer, caps, NULL, info));
   return VALUE;
@@ -405,7 +394,7 @@ static Found
 get_caps (struct reading *reading, GValue *value)
 {
   g_autofree gchar *text = get_text (reading->r);
-  GstCaps *caps = text ? gst_xmem_caps_parse (text) : NULL;
+  GstCaps *caps = text ? gst_xmem_text_to_caps (text) : NULL;
 
   if (!caps)
     return text ? NONE : BROKEN;

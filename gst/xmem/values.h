@@ -19,10 +19,6 @@ guint gst_xmem_structure_write (
 /* NULL for bytes that are none; values of types unknown here are left out. */
 GstStructure *gst_xmem_structure_read (GstByteReader *r);
 
-/* GstCaps' parser recurses; a peer's text must not exhaust the stack. NULL for
- * text that is none, or too deep. */
-GstCaps *gst_xmem_caps_parse (const gchar *text);
-
 G_END_DECLS
 
 #endif

@@ -1,58 +1,37 @@
 /* SPDX-License-Identifier: MIT */
-/* The metas of a frame are records {kind u32, size u32, bytes, padding to 8},
- * little-endian; unknown kinds are skipped. One kind so far:
- *
- *   1, video: flags u32, format u32 (GstVideoFormat, part of GStreamer's ABI),
- *      width u32, height u32, n_planes u32, padding top, bottom, left, right
- *      u32 each, 0 u32, then per plane offset u64, stride i32, stride_align
- *      u32. Every number is aligned to its size.
+/* GstVideoMeta as bytes: flags u32, format u32 (GstVideoFormat, part of
+ * GStreamer's ABI), width u32, height u32, n_planes u32, padding top, bottom,
+ * left, right u32 each, 0 u32, then per plane offset u64, stride i32,
+ * stride_align u32. Every number is aligned to its size.
  *
  * Nothing read is used before it is known to lie inside the frame. */
 #include "videometa.h"
 
-#include <gst/base/gstbytereader.h>
-#include <gst/base/gstbytewriter.h>
+/* libxmem has so many zeros behind each mapping. */
+#define MAX_OVERRUN (64 * 1024)
 
-#define KIND_VIDEO 1
-#define VIDEO_FIXED_SIZE 40
-#define VIDEO_PLANE_SIZE 16
-
-gsize
-gst_xmem_metas_write (GstBuffer *buffer, guint8 *data, gsize size)
+gboolean
+gst_xmem_layout_write (const GstVideoMeta *meta, GstByteWriter *w)
 {
-  GstVideoMeta *meta = gst_buffer_get_video_meta (buffer);
-  GstByteWriter w;
-  gboolean ok;
+  const GstVideoAlignment *alignment = &meta->alignment;
+  const guint32 v[] = { meta->flags, meta->format, meta->width, meta->height,
+    meta->n_planes, alignment->padding_top, alignment->padding_bottom,
+    alignment->padding_left, alignment->padding_right, 0 };
+  gboolean ok = TRUE;
 
-  if (!meta)
-    return 0;
-  gst_byte_writer_init_with_data (&w, data, size, FALSE);
-  ok = gst_byte_writer_put_uint32_le (&w, KIND_VIDEO)
-       && gst_byte_writer_put_uint32_le (
-           &w, VIDEO_FIXED_SIZE + meta->n_planes * VIDEO_PLANE_SIZE)
-       && gst_byte_writer_put_uint32_le (&w, meta->flags)
-       && gst_byte_writer_put_uint32_le (&w, meta->format)
-       && gst_byte_writer_put_uint32_le (&w, meta->width)
-       && gst_byte_writer_put_uint32_le (&w, meta->height)
-       && gst_byte_writer_put_uint32_le (&w, meta->n_planes)
-       && gst_byte_writer_put_uint32_le (&w, meta->alignment.padding_top)
-       && gst_byte_writer_put_uint32_le (&w, meta->alignment.padding_bottom)
-       && gst_byte_writer_put_uint32_le (&w, meta->alignment.padding_left)
-       && gst_byte_writer_put_uint32_le (&w, meta->alignment.padding_right)
-       && gst_byte_writer_put_uint32_le (&w, 0);
+  for (guint i = 0; ok && i < G_N_ELEMENTS (v); i++)
+    ok = gst_byte_writer_put_uint32_le (w, v[i]);
   for (guint i = 0; ok && i < meta->n_planes; i++)
-    ok = gst_byte_writer_put_uint64_le (&w, meta->offset[i])
-         && gst_byte_writer_put_int32_le (&w, meta->stride[i])
-         && gst_byte_writer_put_uint32_le (&w, meta->alignment.stride_align[i]);
-  while (ok && gst_byte_writer_get_pos (&w) % 8 != 0)
-    ok = gst_byte_writer_put_uint8 (&w, 0);
-  return ok ? gst_byte_writer_get_pos (&w) : 0;
+    ok = gst_byte_writer_put_uint64_le (w, meta->offset[i])
+         && gst_byte_writer_put_int32_le (w, meta->stride[i])
+         && gst_byte_writer_put_uint32_le (w, alignment->stride_align[i]);
+  return ok;
 }
 
 /* --- reading ------------------------------------------------------------- */
 
-static gboolean
-read_video (GstByteReader *r, GstXmemVideoLayout *layout)
+gboolean
+gst_xmem_layout_read (GstByteReader *r, GstXmemVideoLayout *layout)
 {
   guint32 v[10];
   guint64 offset;
@@ -81,24 +60,6 @@ read_video (GstByteReader *r, GstXmemVideoLayout *layout)
     layout->offset[i] = offset;
   }
   return TRUE;
-}
-
-static gboolean
-find_video (gconstpointer data, gsize size, GstXmemVideoLayout *layout)
-{
-  GstByteReader r, record;
-  guint32 kind, record_size;
-
-  gst_byte_reader_init (&r, data, size);
-  while (gst_byte_reader_get_uint32_le (&r, &kind)
-         && gst_byte_reader_get_uint32_le (&r, &record_size)
-         && gst_byte_reader_get_sub_reader (&r, &record, record_size)) {
-    if (kind == KIND_VIDEO)
-      return read_video (&record, layout);
-    if (!gst_byte_reader_skip (&r, -record_size & 7))
-      return FALSE;
-  }
-  return FALSE;
 }
 
 /* How far a reader of the picture gets in a row of a plane. Components that
@@ -135,11 +96,11 @@ tiled_extent (gint stride, const GstVideoInfo *info, guint plane)
          * GST_VIDEO_FORMAT_INFO_TILE_SIZE (info->finfo, plane);
 }
 
-/* Bytes from the first byte of a plane to behind its last one; 0 when the
- * stride is impossible. */
+/* Bytes from the first byte of a plane to behind its last one, and from there to
+ * the end of the last row's stride; 0 when the stride is impossible. */
 static gsize
-plane_extent (
-    const GstXmemVideoLayout *layout, const GstVideoInfo *info, guint plane)
+plane_extent (const GstXmemVideoLayout *layout, const GstVideoInfo *info,
+    guint plane, gsize *rest)
 {
   const GstVideoFormatInfo *finfo = info->finfo;
   gint stride = layout->stride[plane];
@@ -147,6 +108,7 @@ plane_extent (
   gint comp[GST_VIDEO_MAX_COMPONENTS];
   gsize n_rows;
 
+  *rest = 0;
   if (GST_VIDEO_FORMAT_INFO_HAS_PALETTE (finfo) && plane == 1)
     return 256 * 4;
   if (GST_VIDEO_FORMAT_INFO_IS_TILED (finfo))
@@ -159,37 +121,43 @@ plane_extent (
     n_rows = GST_ROUND_UP_2 (n_rows);
   if (stride <= 0 || (gsize) stride < row || n_rows == 0)
     return 0;
+  *rest = (gsize) stride - row;
   return (n_rows - 1) * stride + row;
 }
 
+/* Whether every plane is inside; and whether one ends before its last stride
+ * does, beyond which GStreamer reads from 1.26 on when it copies pictures. */
 static gboolean
 planes_inside (const GstXmemVideoLayout *layout, const GstVideoInfo *info,
-    GstBuffer *buffer)
+    GstBuffer *buffer, gboolean *cut_short)
 {
+  *cut_short = FALSE;
   for (guint i = 0; i < layout->n_planes; i++) {
-    gsize extent = plane_extent (layout, info, i);
-    gsize skip;
+    gsize rest, skip, left;
+    gsize extent = plane_extent (layout, info, i, &rest);
     guint index, n;
 
     if (extent == 0
         || !gst_buffer_find_memory (
-            buffer, layout->offset[i], 1, &index, &n, &skip)
-        || gst_buffer_peek_memory (buffer, index)->size - skip < extent)
+            buffer, layout->offset[i], 1, &index, &n, &skip))
       return FALSE;
+    left = gst_buffer_peek_memory (buffer, index)->size - skip;
+    if (left < extent || (left - extent < rest && rest > MAX_OVERRUN))
+      return FALSE;
+    *cut_short |= left - extent < rest;
   }
   return TRUE;
 }
 
 gboolean
-gst_xmem_metas_read_layout (gconstpointer data, gsize size,
-    const GstVideoInfo *info, GstBuffer *buffer, GstXmemVideoLayout *layout)
+gst_xmem_layout_is_possible (
+    GstXmemVideoLayout *layout, const GstVideoInfo *info, GstBuffer *buffer)
 {
-  return find_video (data, size, layout)
-         && layout->format == GST_VIDEO_INFO_FORMAT (info)
+  return layout->format == GST_VIDEO_INFO_FORMAT (info)
          && layout->width == (guint) GST_VIDEO_INFO_WIDTH (info)
          && layout->height == (guint) GST_VIDEO_INFO_HEIGHT (info)
          && layout->n_planes == GST_VIDEO_INFO_N_PLANES (info)
-         && planes_inside (layout, info, buffer);
+         && planes_inside (layout, info, buffer, &layout->cut_short);
 }
 
 gboolean

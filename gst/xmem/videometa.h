@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* GstVideoMeta to and from the bytes that travel as a frame's metas. */
+/* Where the planes of a picture lie: GstVideoMeta to and from bytes. */
 #ifndef GST_XMEM_VIDEOMETA_H
 #define GST_XMEM_VIDEOMETA_H
 
+#include <gst/base/gstbytereader.h>
+#include <gst/base/gstbytewriter.h>
 #include <gst/video/video.h>
 
 G_BEGIN_DECLS
-
-/* Room for all that gst_xmem_metas_write () writes. */
-#define GST_XMEM_METAS_SIZE 256
-
-/* Writes the buffer's metas that travel. Returns their size, 0 without any. */
-gsize gst_xmem_metas_write (GstBuffer *buffer, guint8 *data, gsize size);
 
 /* What the bytes say about the planes of a picture. */
 typedef struct {
@@ -23,12 +19,19 @@ typedef struct {
   gsize offset[GST_VIDEO_MAX_PLANES];
   gint stride[GST_VIDEO_MAX_PLANES];
   GstVideoAlignment alignment;
+  gboolean cut_short; /* the memory ends within the stride of a last row: other
+                         elements get a copy */
 } GstXmemVideoLayout;
 
-/* Reads the layout out of a peer's bytes. FALSE when there is none, or it
- * contradicts the caps or points outside of @buffer's memories. */
-gboolean gst_xmem_metas_read_layout (gconstpointer data, gsize size,
-    const GstVideoInfo *info, GstBuffer *buffer, GstXmemVideoLayout *layout);
+gboolean gst_xmem_layout_write (const GstVideoMeta *meta, GstByteWriter *w);
+
+/* FALSE when the bytes are none. */
+gboolean gst_xmem_layout_read (GstByteReader *r, GstXmemVideoLayout *layout);
+
+/* FALSE when it contradicts the caps or points outside of @buffer's
+ * memories. */
+gboolean gst_xmem_layout_is_possible (
+    GstXmemVideoLayout *layout, const GstVideoInfo *info, GstBuffer *buffer);
 
 /* Whether that is how the caps alone would lay out the picture. */
 gboolean gst_xmem_layout_is_default (

@@ -110,6 +110,19 @@ const struct golden golden_messages[] = {
                   XMEM_FRAME_DISCONT | XMEM_FRAME_DELTA_UNIT,
                   { 11, XMEM_DTYPE_U8, 2, { 1080, 1920 }, { 2048, -2 } },
                   "metas", 5 } } } },
+  { .name = "frame-with-metas-in-a-file",
+      .hex = "0700 0100 70000000"
+             "0000000000000000 0000000000000000"
+             "0000000000000080 0000000000000080"
+             "ffffffffffffffff ffffffffffffffff"
+             "ffffffffffffffff ffffffffffffffff"
+             "ffffffffffffffff"
+             "00000000 01000000 00000000 00000000"
+             "0700 0100 08000000 0000010000000000", /* METAS_FD (MUST), size */
+      .message = { .type = XMEM_WIRE_FRAME,
+          .frame = { .epoch = 1,
+              .info = { NO_TIME, NO_TIME, NONE, NONE, NONE, NONE, NONE },
+              .metas_fd_size = 0x10000 } } },
   { .name = "release",
       .hex = "0800 0100 20000000"
              "02000000 00000000 2a00000000000000 ffffffffffffffff",

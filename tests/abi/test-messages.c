@@ -79,7 +79,8 @@ test_limits (void)
   g_assert_cmpint (XMEM_MAX_UPSTREAM_DATA, ==, 16384);
   g_assert_cmpint (XMEM_WIRE_MAX_SEQUENCES, ==, 128);
   g_assert_cmpint (XMEM_MAX_REGIONS, ==, 16);
-  g_assert_cmpint (XMEM_MAX_METAS, ==, 16384);
+  g_assert_cmpint (XMEM_WIRE_MAX_INLINE_METAS, ==, 16384);
+  g_assert_cmpint (XMEM_MAX_METAS, ==, 1048576);
   g_assert_cmpint (XMEM_MAX_CAPS, ==, 16777216);
 }
 

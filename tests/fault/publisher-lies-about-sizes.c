@@ -46,6 +46,21 @@ test_caps (void)
   hostile_expect (&h, XMEM_PROTOCOL, "sent fewer");
 }
 
+static void
+test_metas (void)
+{
+  struct xmem_wire_message m = hostile_frame (1, 1);
+  int memory = raw_memfd (HOSTILE_SIZE, SEALS);
+  struct hostile h;
+
+  m.frame.metas_fd_size = XMEM_MAX_METAS;
+  hostile_open (&h);
+  hostile_send_good (&h);
+  hostile_send (&h, &m, memory);
+  close (memory);
+  hostile_expect (&h, XMEM_PROTOCOL, "sent fewer");
+}
+
 /* A terabyte of nothing: mapped, not filled; and a frame in it is what it
  * is. */
 static void
@@ -82,6 +97,7 @@ main (int argc, char **argv)
   harness_init (&argc, &argv, roles);
   harness_add ("/segments", test_segments);
   harness_add ("/caps", test_caps);
+  harness_add ("/metas", test_metas);
   harness_add ("/file-of-holes", test_file_of_holes);
   return g_test_run ();
 }

@@ -12,6 +12,8 @@ static const struct xmem_wire_message stream = { .type = XMEM_WIRE_STREAM,
   .stream = { .epoch = 1 } };
 static const struct xmem_wire_message large_stream = { .type = XMEM_WIRE_STREAM,
   .stream = { .epoch = 1, .caps_fd_size = HOSTILE_SIZE } };
+static const struct xmem_wire_message large_metas = { .type = XMEM_WIRE_FRAME,
+  .frame = { .epoch = 1, .sequence = 1, .metas_fd_size = HOSTILE_SIZE } };
 
 static void
 check_none (const struct xmem_wire_message *m, const char *words)
@@ -28,6 +30,17 @@ test_missing (void)
 {
   check_none (&segment, "without its file");
   check_none (&large_stream, "without their file");
+}
+
+static void
+test_missing_of_a_frame (void)
+{
+  struct hostile h;
+
+  hostile_open (&h);
+  hostile_send_good (&h);
+  hostile_send (&h, &large_metas, -1);
+  hostile_expect (&h, XMEM_PROTOCOL, "without their file");
 }
 
 static void
@@ -52,6 +65,7 @@ test_several (void)
   for (unsigned n = 2; n <= 4; n++) {
     check_many (&segment, n, "more file descriptors");
     check_many (&large_stream, n, "more file descriptors");
+    check_many (&large_metas, n, "more file descriptors");
   }
   for (unsigned n = 5; n <= 8; n++)
     check_many (&segment, n, "lost on the way");
@@ -97,6 +111,7 @@ main (int argc, char **argv)
 {
   harness_init (&argc, &argv, roles);
   harness_add ("/missing", test_missing);
+  harness_add ("/missing-of-a-frame", test_missing_of_a_frame);
   harness_add ("/several", test_several);
   harness_add ("/not-asked-for", test_not_asked_for);
   harness_add ("/beside-a-frame", test_beside_a_frame);

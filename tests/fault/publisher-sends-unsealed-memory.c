@@ -69,6 +69,21 @@ test_unsealed_caps (void)
   hostile_expect (&h, XMEM_PROTOCOL, "not sealed");
 }
 
+static void
+test_unsealed_metas (void)
+{
+  struct xmem_wire_message m = hostile_frame (1, 1);
+  int memory = raw_memfd (HOSTILE_SIZE, F_SEAL_SHRINK);
+  struct hostile h;
+
+  m.frame.metas_fd_size = HOSTILE_SIZE;
+  hostile_open (&h);
+  hostile_send_good (&h);
+  hostile_send (&h, &m, memory);
+  close (memory);
+  hostile_expect (&h, XMEM_PROTOCOL, "not sealed");
+}
+
 static const struct harness_role roles[] = { { "actor", actor_run },
   { NULL, NULL } };
 
@@ -80,5 +95,6 @@ main (int argc, char **argv)
   harness_add ("/too-few-seals", test_too_few_seals);
   harness_add ("/another-kind-of-file", test_another_kind_of_file);
   harness_add ("/unsealed-caps", test_unsealed_caps);
+  harness_add ("/unsealed-metas", test_unsealed_metas);
   return g_test_run ();
 }

@@ -63,6 +63,10 @@ make_subscriber_seed (void)
     m.frame.sequence = i;
     add (&w, RECORD_NONE, &m);
   }
+  m.frame.sequence = 4;
+  m.frame.info.metas_size = 0;
+  m.frame.metas_fd_size = RECORD_MEMORY_SIZE;
+  add (&w, RECORD_SEALED, &m);
   m = (struct xmem_wire_message){ .type = XMEM_WIRE_EVENT,
     .event = { .kind = 1, .data = "inline", .size = 6 } };
   add (&w, RECORD_NONE, &m);

@@ -61,6 +61,22 @@ here_stat (GstElement *pipeline, const gchar *element, const gchar *field)
   return narrow;
 }
 
+guint64
+here_metas_dropped (
+    GstElement *pipeline, const gchar *element, const gchar *name)
+{
+  g_autoptr (GstElement) found =
+      gst_bin_get_by_name (GST_BIN (pipeline), element);
+  g_autoptr (GstStructure) stats = NULL, dropped = NULL;
+  guint64 n = 0;
+
+  g_object_get (found, "stats", &stats, NULL);
+  fail_unless (gst_structure_get (
+      stats, "metas-dropped", GST_TYPE_STRUCTURE, &dropped, NULL));
+  gst_structure_get_uint64 (dropped, name, &n);
+  return n;
+}
+
 void
 here_free (GstElement *pipeline)
 {

@@ -19,6 +19,10 @@ void here_run_ok (GstElement *pipeline);
 guint64 here_stat (
     GstElement *pipeline, const gchar *element, const gchar *field);
 
+/* How many metas of that name the element could not carry, or not read. */
+guint64 here_metas_dropped (
+    GstElement *pipeline, const gchar *element, const gchar *name);
+
 /* To NULL, and the last reference. */
 void here_free (GstElement *pipeline);
 

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "videometa.h"
+#include "metas.h"
 
 #define PAGE 4096
 #define N_MUTATIONS 200 /* of each format at each size */
@@ -65,7 +65,7 @@ unpack (GstVideoFrame *frame)
 
 /* As elements read pictures: pixel by pixel, and to copy them. */
 static void
-read_picture (GstBuffer *buffer, GstVideoInfo *info)
+read_picture (GstBuffer *buffer, GstVideoInfo *info, gboolean may_copy)
 {
   g_autoptr (GstBuffer) copy = gst_buffer_new_allocate (NULL, info->size, NULL);
   GstVideoFrame from, to;
@@ -73,7 +73,7 @@ read_picture (GstBuffer *buffer, GstVideoInfo *info)
   if (!gst_video_frame_map (&from, info, buffer, GST_MAP_READ))
     return;
   fail_unless (gst_video_frame_map (&to, info, copy, GST_MAP_WRITE));
-  fail_unless (gst_video_frame_copy (&to, &from));
+  fail_unless (!may_copy || gst_video_frame_copy (&to, &from));
   unpack (&from);
   gst_video_frame_unmap (&to);
   gst_video_frame_unmap (&from);
@@ -89,18 +89,19 @@ try_bytes (
   g_autofree guint8 *exact = g_memdup2 (bytes, size);
   GstXmemVideoLayout layout;
 
-  if (!gst_xmem_metas_read_layout (exact, size, info, buffer, &layout))
+  if (gst_xmem_metas_read_layout (exact, size, info, buffer, &layout)
+      != GST_XMEM_LAYOUT_GOOD)
     return FALSE;
   gst_xmem_layout_is_default (&layout, info);
   gst_xmem_layout_add_meta (&layout, buffer);
-  read_picture (buffer, info);
+  read_picture (buffer, info, !layout.cut_short);
   return TRUE;
 }
 
 /* --- mutations ----------------------------------------------------------- */
 
 typedef struct {
-  guint8 bytes[GST_XMEM_METAS_SIZE];
+  guint8 bytes[256];
   gsize size;
 } Metas;
 
@@ -108,14 +109,21 @@ static void
 make_valid (Metas *metas, GstVideoInfo *info)
 {
   g_autoptr (GstBuffer) buffer = gst_buffer_new ();
+  GstXmemTally dropped;
+  GstByteWriter w;
 
+  gst_byte_writer_init (&w);
+  gst_xmem_tally_init (&dropped);
   gst_buffer_add_video_meta_full (buffer, GST_VIDEO_FRAME_FLAG_NONE,
       GST_VIDEO_INFO_FORMAT (info), GST_VIDEO_INFO_WIDTH (info),
       GST_VIDEO_INFO_HEIGHT (info), GST_VIDEO_INFO_N_PLANES (info),
       info->offset, info->stride);
-  metas->size =
-      gst_xmem_metas_write (buffer, metas->bytes, sizeof (metas->bytes));
-  fail_unless (metas->size > 0);
+  gst_xmem_metas_write (&w, buffer, &dropped);
+  metas->size = gst_byte_writer_get_pos (&w);
+  fail_unless (metas->size > 0 && metas->size <= sizeof (metas->bytes));
+  memcpy (metas->bytes, w.parent.data, metas->size);
+  gst_byte_writer_reset (&w);
+  gst_xmem_tally_clear (&dropped);
 }
 
 static guint32

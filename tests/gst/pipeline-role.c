@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 
+#include "describe-metas.h"
 #include "gstxmem.h"
 
 typedef struct {
@@ -27,6 +28,7 @@ typedef struct {
   GstCaps *caps;
   gboolean all_bytes;
   gboolean reads_meta;
+  gboolean tells_metas;
 } Sink;
 
 /* --- pixels -------------------------------------------------------------- */
@@ -151,6 +153,16 @@ first_id (GstBuffer *buffer)
 }
 
 static void
+print_metas (GstElement *element, GstBuffer *buffer)
+{
+  g_autoptr (GPtrArray) lines = describe_metas (buffer);
+
+  for (guint i = 0; i < lines->len; i++)
+    printf ("meta %s %s\n", GST_OBJECT_NAME (element),
+        (gchar *) g_ptr_array_index (lines, i));
+}
+
+static void
 report (GstElement *element, GstBuffer *buffer, Sink *sink)
 {
   g_autoptr (GstPad) pad = gst_element_get_static_pad (element, "sink");
@@ -170,6 +182,8 @@ report (GstElement *element, GstBuffer *buffer, Sink *sink)
       GST_OBJECT_NAME (element), sink->n++, (gint64) GST_BUFFER_PTS (buffer),
       md5 ? md5 : "unmappable", first_id (buffer), gst_buffer_get_size (buffer),
       n_memories, GST_BUFFER_FLAGS (buffer));
+  if (sink->tells_metas)
+    print_metas (element, buffer);
 }
 
 static void
@@ -217,6 +231,7 @@ prepare (const GValue *item, gpointer data)
   sink = g_new0 (Sink, 1);
   sink->all_bytes = g_str_has_prefix (name, "bytes");
   sink->reads_meta = g_str_has_prefix (name, "out");
+  sink->tells_metas = g_str_has_suffix (name, "-metas");
   g_object_set (element, "signal-handoffs", TRUE, NULL);
   if (!GST_IS_BASE_SINK (element)) {
     g_signal_connect_data (

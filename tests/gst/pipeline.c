@@ -260,24 +260,60 @@ find_in_run (Pipeline *self, guint run, const gchar *prefix)
   return found;
 }
 
-guint64
-pipeline_get_stat (
-    Pipeline *self, guint run, const gchar *element, const gchar *field)
+static GstStructure *
+get_stats (Pipeline *self, guint run, const gchar *element)
 {
   g_autofree gchar *prefix = g_strdup_printf ("stats %s ", element);
   const gchar *line = find_in_run (self, run, prefix);
-  g_autoptr (GstStructure) stats = NULL;
-  guint64 value = 0;
-  guint narrow;
+  GstStructure *stats;
 
   fail_unless (line != NULL, "no stats of %s in run %u", element, run);
   stats = gst_structure_from_string (line + strlen (prefix), NULL);
   fail_unless (stats != NULL);
+  return stats;
+}
+
+guint64
+pipeline_get_stat (
+    Pipeline *self, guint run, const gchar *element, const gchar *field)
+{
+  g_autoptr (GstStructure) stats = get_stats (self, run, element);
+  guint64 value = 0;
+  guint narrow;
+
   if (gst_structure_get_uint64 (stats, field, &value))
     return value;
   fail_unless (gst_structure_get_uint (stats, field, &narrow),
-      "no field %s in %s", field, line);
+      "no field %s in the stats of %s", field, element);
   return narrow;
+}
+
+guint64
+pipeline_get_metas_dropped (
+    Pipeline *self, guint run, const gchar *element, const gchar *name)
+{
+  g_autoptr (GstStructure) stats = get_stats (self, run, element);
+  g_autoptr (GstStructure) dropped = NULL;
+  guint64 n = 0;
+
+  fail_unless (gst_structure_get (
+      stats, "metas-dropped", GST_TYPE_STRUCTURE, &dropped, NULL));
+  gst_structure_get_uint64 (dropped, name, &n);
+  return n;
+}
+
+GPtrArray *
+pipeline_get_lines (Pipeline *self, const gchar *prefix)
+{
+  GPtrArray *lines = g_ptr_array_new_with_free_func (g_free);
+
+  for (guint i = 0; i < self->lines->len; i++) {
+    const gchar *line = g_ptr_array_index (self->lines, i);
+
+    if (g_str_has_prefix (line, prefix))
+      g_ptr_array_add (lines, g_strdup (line + strlen (prefix)));
+  }
+  return lines;
 }
 
 const gchar *

@@ -9,6 +9,8 @@
  *   frame SINK N PTS MD5 ID SIZE MEMORIES FLAGS
  *                                 and a buffer; PTS -1: none; ID: of the first
  *                                 memory's slot, 0 when it is not xmem's
+ *   meta SINK TEXT                what the frame has besides (describe-metas.h),
+ *                                 if the sink's name ends in -metas
  *   stats ELEMENT STRUCTURE       of each xmemsink and xmemsrc, at the end
  *   eos | error ELEMENT TEXT      how it ended
  *
@@ -86,6 +88,13 @@ GPtrArray *pipeline_get_frames (Pipeline *self);
 /* A field of an element's stats of one launch line; fails without. */
 guint64 pipeline_get_stat (
     Pipeline *self, guint run, const gchar *element, const gchar *field);
+
+/* How many metas of that name the element could not carry, or not read. */
+guint64 pipeline_get_metas_dropped (
+    Pipeline *self, guint run, const gchar *element, const gchar *name);
+
+/* What is behind `prefix` in all lines that start with it. */
+GPtrArray *pipeline_get_lines (Pipeline *self, const gchar *prefix);
 
 /* The first line that starts with `prefix`, NULL without. */
 const gchar *pipeline_find_line (Pipeline *self, const gchar *prefix);

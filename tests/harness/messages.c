@@ -65,7 +65,8 @@ frame_equal (const struct xmem_wire_frame *a, const struct xmem_wire_frame *b)
     if (!region_equal (&a->regions[i], &b->regions[i]))
       return false;
   return a->sequence == b->sequence && a->published_ns == b->published_ns
-         && a->epoch == b->epoch && info_equal (&a->info, &b->info);
+         && a->epoch == b->epoch && a->metas_fd_size == b->metas_fd_size
+         && info_equal (&a->info, &b->info);
 }
 
 static bool

@@ -88,7 +88,8 @@ run_reader (int argc, char **argv)
 static void
 test_info_arrives (void)
 {
-  static const size_t sizes[] = { 0, 1, 7, 8, 100, XMEM_MAX_METAS };
+  static const size_t sizes[] = { 0, 1, 7, 8, 100, 16384, 16385, 100000,
+    XMEM_MAX_METAS };
   struct source source;
   const char *address = source_open_simply (&source);
   struct harness_child child;

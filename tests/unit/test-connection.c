@@ -94,7 +94,7 @@ test_messages_come_whole_and_in_order (void)
 static void
 test_largest_message (void)
 {
-  static char text[XMEM_MAX_METAS];
+  static char text[XMEM_WIRE_MAX_INLINE_METAS];
   struct xmem_wire_message m = { .type = XMEM_WIRE_FRAME };
   struct xmem_packet *packet;
   struct xmem_received received;

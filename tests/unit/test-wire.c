@@ -83,14 +83,17 @@ fill_frame (struct xmem_wire_frame *frame, const void *metas)
     info->description.shape[i] = random_u64 ();
     info->description.strides[i] = (int64_t) random_u64 ();
   }
-  info->metas_size = (size_t) g_test_rand_int_range (0, XMEM_MAX_METAS + 1);
+  info->metas_size =
+      (size_t) g_test_rand_int_range (0, XMEM_WIRE_MAX_INLINE_METAS + 1);
   info->metas = metas;
+  frame->metas_fd_size =
+      (uint64_t) g_test_rand_int_range (0, XMEM_MAX_METAS + 1);
 }
 
 static void
 test_round_trip_of_random_frames (void)
 {
-  uint8_t metas[XMEM_MAX_METAS];
+  uint8_t metas[XMEM_WIRE_MAX_INLINE_METAS];
 
   for (size_t i = 0; i < sizeof (metas); i++)
     metas[i] = (uint8_t) g_test_rand_int ();
@@ -115,6 +118,9 @@ test_round_trip_at_the_limits (void)
   check_round_trip (&m);
   m = (struct xmem_wire_message){ .type = XMEM_WIRE_STREAM,
     .stream.caps_fd_size = XMEM_MAX_CAPS };
+  check_round_trip (&m);
+  m = (struct xmem_wire_message){ .type = XMEM_WIRE_FRAME,
+    .frame.metas_fd_size = XMEM_MAX_METAS };
   check_round_trip (&m);
   m = (struct xmem_wire_message){ .type = XMEM_WIRE_HELLO,
     .hello = { 1, 1, 1, 0, 0, 0, { text, XMEM_WIRE_MAX_NAME } } };
@@ -189,7 +195,7 @@ test_encoder_refuses_numbers_out_of_bounds (void)
 {
   struct xmem_wire_message m = { .type = XMEM_WIRE_FRAME,
     .frame.n_regions = XMEM_MAX_REGIONS + 1 };
-  static const uint8_t metas[XMEM_MAX_METAS + 1];
+  static const uint8_t metas[XMEM_WIRE_MAX_INLINE_METAS + 1];
 
   refuse_to_encode (&m);
   m.frame.n_regions = UINT32_MAX;
@@ -209,6 +215,9 @@ test_encoder_refuses_numbers_out_of_bounds (void)
   refuse_to_encode (&m);
   m = (struct xmem_wire_message){ .type = XMEM_WIRE_STREAM,
     .stream.caps_fd_size = XMEM_MAX_CAPS + 1 };
+  refuse_to_encode (&m);
+  m = (struct xmem_wire_message){ .type = XMEM_WIRE_FRAME,
+    .frame.metas_fd_size = XMEM_MAX_METAS + 1 };
   refuse_to_encode (&m);
 }
 
@@ -330,7 +339,7 @@ check_unknown_tlv (const struct golden *golden, uint16_t type, uint32_t length)
 static void
 test_unknown_tlvs_are_skipped (void)
 {
-  static const uint16_t types[] = { 0, 7, 99, 65535 };
+  static const uint16_t types[] = { 0, 99, 65534, 65535 };
   static const uint32_t lengths[] = { 0, 1, 7, 8, 9, 40 };
 
   for (size_t i = 0; i < golden_n_messages; i++)

@@ -194,24 +194,49 @@ frame_free (struct xmem_publisher *pub, struct pub_frame *frame)
   free (frame);
 }
 
+/* Puts metas too large for the message into a memfd, one for all clients; it
+ * lives as long as the frame's packet. */
+static int
+place_metas (
+    struct xmem_wire_frame *wire, int *fd_out, struct xmem_error *error)
+{
+  struct xmem_frame_info *info = &wire->info;
+  int r;
+
+  if (info->metas_size <= XMEM_WIRE_MAX_INLINE_METAS)
+    return 0;
+  if (info->metas_size > XMEM_MAX_METAS)
+    return xmem_error_set (error, XMEM_INVALID, 0,
+        "metas of %zu bytes: at most %d are possible", info->metas_size,
+        XMEM_MAX_METAS);
+  r = xmem_memfd_from_bytes (info->metas, info->metas_size, fd_out, error);
+  if (r != 0)
+    return r;
+  wire->metas_fd_size = info->metas_size;
+  info->metas_size = 0;
+  return 0;
+}
+
 static int
 encode_frame (struct xmem_publisher *pub, const struct xmem_publish *publish,
     struct pub_frame *frame, struct xmem_error *error)
 {
   struct xmem_wire_message m = { .type = XMEM_WIRE_FRAME };
-  int r;
+  int fd = -1, r;
 
   r = place_regions (pub, publish, frame, &m.frame, error);
+  m.frame.info = *publish->info;
+  if (r == 0)
+    r = place_metas (&m.frame, &fd, error);
   if (r != 0)
     return r;
   m.frame.sequence = frame->sequence = pub->next_sequence;
   m.frame.published_ns = (uint64_t) xmem_clock_now ();
   m.frame.epoch = frame->stream->epoch;
-  m.frame.info = *publish->info;
-  frame->packet = xmem_packet_new (&m, -1);
+  frame->packet = xmem_packet_new (&m, fd);
   if (!frame->packet)
-    return xmem_error_set (error, XMEM_INVALID, 0,
-        "the frame's description or metas are out of bounds");
+    return xmem_error_set (
+        error, XMEM_INVALID, 0, "the frame's description is out of bounds");
   return 0;
 }
 

@@ -235,10 +235,34 @@ set_regions (struct sub_link *link, const struct xmem_wire_frame *m,
   return 0;
 }
 
+/* Copies the metas out of the message or out of a memfd, whose size the wire
+ * has bounded. */
+static int
+copy_metas (const struct xmem_wire_frame *m, int fd, struct xmem_frame *frame,
+    struct xmem_error *error)
+{
+  void *data;
+  int r;
+
+  if (m->metas_fd_size == 0) {
+    if (m->info.metas_size > 0)
+      memcpy (frame->metas, m->info.metas, m->info.metas_size);
+    return 0;
+  }
+  r = xmem_memfd_map (fd, frame->info.metas_size, &data, error);
+  if (r != 0)
+    return r;
+  memcpy (frame->metas, data, frame->info.metas_size);
+  xmem_unmap (data, frame->info.metas_size);
+  return 0;
+}
+
 static struct xmem_frame *
 frame_new (struct sub_link *link, const struct xmem_wire_frame *m)
 {
-  struct xmem_frame *frame = calloc (1, sizeof (*frame) + m->info.metas_size);
+  size_t metas_size =
+      m->metas_fd_size > 0 ? (size_t) m->metas_fd_size : m->info.metas_size;
+  struct xmem_frame *frame = calloc (1, sizeof (*frame) + metas_size);
 
   if (!frame)
     return NULL;
@@ -247,8 +271,7 @@ frame_new (struct sub_link *link, const struct xmem_wire_frame *m)
   frame->published_ns = m->published_ns;
   frame->info = m->info;
   frame->info.metas = frame->metas;
-  if (m->info.metas_size > 0)
-    memcpy (frame->metas, m->info.metas, m->info.metas_size);
+  frame->info.metas_size = metas_size;
   frame->stream = link->stream;
   atomic_fetch_add_explicit (&frame->stream->refs, 1, memory_order_relaxed);
   return frame;
@@ -270,8 +293,9 @@ remember_frame (struct sub_link *link, struct xmem_frame *frame)
 
 int
 sub_link_add_frame (struct sub_link *link, const struct xmem_wire_frame *m,
-    struct xmem_frame **frame_out, struct xmem_error *error)
+    int take_fd, struct xmem_frame **frame_out, struct xmem_error *error)
 {
+  xmem_auto_close int fd = take_fd;
   struct xmem_frame *frame;
   int r;
 
@@ -280,10 +304,15 @@ sub_link_add_frame (struct sub_link *link, const struct xmem_wire_frame *m,
     return xmem_error_set (error, XMEM_PROTOCOL, 0,
         "frame %llu is out of order or of an unknown stream",
         (unsigned long long) m->sequence);
+  if (fd < 0 && m->metas_fd_size > 0)
+    return xmem_error_set (
+        error, XMEM_PROTOCOL, 0, "metas without their file descriptor");
   frame = frame_new (link, m);
   if (!frame)
     return xmem_error_set (error, XMEM_NO_MEMORY, 0, "no memory for a frame");
   r = set_regions (link, m, frame, error);
+  if (r == 0)
+    r = copy_metas (m, fd, frame, error);
   if (r != 0) {
     frame_free (frame);
     return r;

@@ -88,6 +88,6 @@ int sub_link_retire (
 int sub_link_set_stream (struct sub_link *link,
     const struct xmem_wire_stream *m, int take_fd, struct xmem_error *error);
 int sub_link_add_frame (struct sub_link *link, const struct xmem_wire_frame *m,
-    struct xmem_frame **frame_out, struct xmem_error *error);
+    int take_fd, struct xmem_frame **frame_out, struct xmem_error *error);
 
 #endif

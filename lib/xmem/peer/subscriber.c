@@ -365,7 +365,8 @@ handle_message (struct xmem_subscriber *sub, struct xmem_frame **frame_out,
           sub->link, &m->stream, xmem_steal_fd (&fd), error);
       return r == 0 ? XMEM_AGAIN : r;
     case XMEM_WIRE_FRAME:
-      r = sub_link_add_frame (sub->link, &m->frame, frame_out, error);
+      r = sub_link_add_frame (
+          sub->link, &m->frame, xmem_steal_fd (&fd), frame_out, error);
       if (r == 0)
         count_frame (sub, &m->frame);
       sub->ended = false;

@@ -22,6 +22,7 @@ enum tlv_type {
   TLV_CAPS_FD = 4,
   TLV_DESCRIPTION = 5,
   TLV_METAS = 6,
+  TLV_METAS_FD = 7,
   TLV_EVENT = 8,
   TLV_EVENT_FD = 9,
 };
@@ -35,10 +36,11 @@ struct tlv {
 /* --- TLVs ---------------------------------------------------------------- */
 
 static void
-put_tlv_header (struct xmem_writer *w, uint16_t type, size_t size)
+put_tlv_header (
+    struct xmem_writer *w, uint16_t type, uint16_t flags, size_t size)
 {
   xmem_writer_u16 (w, type);
-  xmem_writer_u16 (w, 0);
+  xmem_writer_u16 (w, flags);
   xmem_writer_u32 (w, (uint32_t) size);
 }
 
@@ -47,7 +49,7 @@ put_tlv (struct xmem_writer *w, uint16_t type, const void *data, size_t size)
 {
   if (!data)
     return;
-  put_tlv_header (w, type, size);
+  put_tlv_header (w, type, 0, size);
   xmem_writer_put (w, data, size);
   xmem_writer_zeros (w, -size & 7);
 }
@@ -144,7 +146,7 @@ put_description (struct xmem_writer *w, const struct xmem_description *d)
     return;
   if (!description_valid (d))
     w->failed = true;
-  put_tlv_header (w, TLV_DESCRIPTION, 8 + 16 * (size_t) d->ndim);
+  put_tlv_header (w, TLV_DESCRIPTION, 0, 8 + 16 * (size_t) d->ndim);
   xmem_writer_u32 (w, d->content_type);
   xmem_writer_u16 (w, d->dtype);
   xmem_writer_u16 (w, d->ndim);
@@ -292,7 +294,7 @@ put_stream (struct xmem_writer *w, const struct xmem_wire_stream *m)
   if (m->caps_fd_size > XMEM_MAX_CAPS)
     w->failed = true;
   if (m->caps_fd_size > 0) {
-    put_tlv_header (w, TLV_CAPS_FD, 8);
+    put_tlv_header (w, TLV_CAPS_FD, 0, 8);
     xmem_writer_u64 (w, m->caps_fd_size);
   }
 }
@@ -321,6 +323,21 @@ get_stream (struct xmem_reader *r, struct xmem_wire_stream *m)
     r->failed = true;
 }
 
+/* A reader that does not know of the descriptor must not take the frame. */
+static void
+put_metas (struct xmem_writer *w, const struct xmem_wire_frame *m)
+{
+  if (m->info.metas_size > XMEM_WIRE_MAX_INLINE_METAS
+      || m->metas_fd_size > XMEM_MAX_METAS)
+    w->failed = true;
+  if (m->info.metas_size > 0)
+    put_tlv (w, TLV_METAS, m->info.metas, m->info.metas_size);
+  if (m->metas_fd_size > 0) {
+    put_tlv_header (w, TLV_METAS_FD, FLAG_MUST, 8);
+    xmem_writer_u64 (w, m->metas_fd_size);
+  }
+}
+
 static void
 put_frame (struct xmem_writer *w, const struct xmem_wire_frame *m)
 {
@@ -339,7 +356,7 @@ put_frame (struct xmem_writer *w, const struct xmem_wire_frame *m)
   xmem_writer_u32 (w, m->epoch);
   xmem_writer_u32 (w, m->n_regions);
   xmem_writer_u32 (w, 0);
-  if (m->n_regions > XMEM_MAX_REGIONS || info->metas_size > XMEM_MAX_METAS)
+  if (m->n_regions > XMEM_MAX_REGIONS)
     w->failed = true;
   for (uint32_t i = 0; i < m->n_regions && !w->failed; i++) {
     xmem_writer_u32 (w, m->regions[i].segment);
@@ -350,13 +367,13 @@ put_frame (struct xmem_writer *w, const struct xmem_wire_frame *m)
     xmem_writer_u64 (w, m->regions[i].size);
   }
   put_description (w, &info->description);
-  if (info->metas_size > 0)
-    put_tlv (w, TLV_METAS, info->metas, info->metas_size);
+  put_metas (w, m);
 }
 
 static void
-get_frame_tlvs (struct xmem_reader *r, struct xmem_frame_info *info)
+get_frame_tlvs (struct xmem_reader *r, struct xmem_wire_frame *m)
 {
+  struct xmem_frame_info *info = &m->info;
   struct tlv tlv;
 
   while (next_tlv (r, &tlv)) {
@@ -365,11 +382,15 @@ get_frame_tlvs (struct xmem_reader *r, struct xmem_frame_info *info)
     } else if (tlv.type == TLV_METAS) {
       info->metas = tlv.value.data;
       info->metas_size = tlv.value.left;
+    } else if (tlv.type == TLV_METAS_FD) {
+      m->metas_fd_size = xmem_reader_u64 (&tlv.value);
+      r->failed |= tlv.value.failed;
     } else {
       unknown_tlv (r, &tlv);
     }
   }
-  if (info->metas_size > XMEM_MAX_METAS)
+  if (info->metas_size > XMEM_WIRE_MAX_INLINE_METAS
+      || m->metas_fd_size > XMEM_MAX_METAS)
     r->failed = true;
 }
 
@@ -379,6 +400,7 @@ get_frame (struct xmem_reader *r, struct xmem_wire_frame *m)
   struct xmem_frame_info *info = &m->info;
 
   xmem_frame_info_init (info);
+  m->metas_fd_size = 0;
   m->sequence = xmem_reader_u64 (r);
   m->published_ns = xmem_reader_u64 (r);
   info->pts = (int64_t) xmem_reader_u64 (r);
@@ -404,7 +426,7 @@ get_frame (struct xmem_reader *r, struct xmem_wire_frame *m)
     m->regions[i].offset = xmem_reader_u64 (r);
     m->regions[i].size = xmem_reader_u64 (r);
   }
-  get_frame_tlvs (r, info);
+  get_frame_tlvs (r, m);
 }
 
 static void
@@ -444,7 +466,7 @@ put_event (struct xmem_writer *w, const struct xmem_wire_event *m)
   if (m->size > 0)
     put_tlv (w, TLV_EVENT, m->data, m->size);
   if (m->data_fd_size > 0) {
-    put_tlv_header (w, TLV_EVENT_FD, 8);
+    put_tlv_header (w, TLV_EVENT_FD, 0, 8);
     xmem_writer_u64 (w, m->data_fd_size);
   }
 }

@@ -19,6 +19,8 @@
 #define XMEM_WIRE_MAX_MESSAGE 32768
 /* Caps longer than this travel as a memfd. */
 #define XMEM_WIRE_MAX_INLINE_CAPS 16384
+/* And metas. */
+#define XMEM_WIRE_MAX_INLINE_METAS 16384
 /* The same of an event's data. */
 #define XMEM_WIRE_MAX_INLINE_EVENT 16384
 #define XMEM_WIRE_MAX_NAME 255
@@ -104,6 +106,7 @@ struct xmem_wire_frame {
   uint32_t n_regions;
   struct xmem_wire_region regions[XMEM_MAX_REGIONS];
   struct xmem_frame_info info; /* metas stay in the message */
+  uint64_t metas_fd_size; /* 0: no memfd comes with the message */
 };
 
 struct xmem_wire_sequences {

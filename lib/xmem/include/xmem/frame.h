@@ -142,7 +142,7 @@ struct xmem_frame_info {
   size_t metas_size;
 };
 
-#define XMEM_MAX_METAS 16384
+#define XMEM_MAX_METAS (1024 * 1024)
 
 /** An info with every time and offset "none" and all else zero. */
 XMEM_API void xmem_frame_info_init (struct xmem_frame_info *info);
