@@ -263,35 +263,15 @@ struct reading {
   guint depth;
 };
 
-/* Bytes with a size before them; they stay where they are. */
-static gboolean
-get_bytes (GstByteReader *r, const guint8 **data_out, guint32 *size_out)
-{
-  return gst_byte_reader_get_uint32_le (r, size_out)
-         && gst_byte_reader_get_data (r, *size_out, data_out)
-         && gst_byte_reader_skip (r, -*size_out & 3);
-}
-
-/* Terminated, the caller's. NULL when it is no text. */
-static gchar *
-get_text (GstByteReader *r)
-{
-  const guint8 *data;
-  guint32 size;
-
-  if (!get_bytes (r, &data, &size)
-      || !g_utf8_validate_len ((const gchar *) data, size, NULL))
-    return NULL;
-  return g_strndup ((const gchar *) data, size);
-}
-
 static GstBuffer *
 get_buffer (GstByteReader *r)
 {
   const guint8 *data;
   guint32 size;
 
-  if (!get_bytes (r, &data, &size))
+  if (!gst_byte_reader_get_uint32_le (r, &size)
+      || !gst_byte_reader_get_data (r, size, &data)
+      || !gst_byte_reader_skip (r, -size & 3))
     return NULL;
   return gst_buffer_new_memdup (data, size);
 }
@@ -304,7 +284,7 @@ static Found get_value (struct reading *reading, GValue *value);
 static gboolean
 get_field (struct reading *reading, GstStructure *structure)
 {
-  g_autofree gchar *name = get_text (reading->r);
+  g_autofree gchar *name = gst_xmem_text_get (reading->r);
   GValue value = G_VALUE_INIT;
   Found found = name ? get_value (reading, &value) : BROKEN;
 
@@ -319,7 +299,7 @@ get_field (struct reading *reading, GstStructure *structure)
 static gboolean
 get_structure (struct reading *reading, GstStructure **structure_out)
 {
-  g_autofree gchar *name = get_text (reading->r);
+  g_autofree gchar *name = gst_xmem_text_get (reading->r);
   g_autoptr (GstStructure) structure = NULL;
   guint32 n;
 
@@ -377,7 +357,7 @@ static Found
 get_sample (struct reading *reading, GValue *value)
 {
   g_autoptr (GstBuffer) buffer = get_buffer (reading->r);
-  g_autofree gchar *text = buffer ? get_text (reading->r) : NULL;
+  g_autofree gchar *text = buffer ? gst_xmem_text_get (reading->r) : NULL;
   g_autoptr (GstCaps) caps = NULL;
   GstStructure *info;
 
@@ -393,7 +373,7 @@ get_sample (struct reading *reading, GValue *value)
 static Found
 get_caps (struct reading *reading, GValue *value)
 {
-  g_autofree gchar *text = get_text (reading->r);
+  g_autofree gchar *text = gst_xmem_text_get (reading->r);
   GstCaps *caps = text ? gst_xmem_text_to_caps (text) : NULL;
 
   if (!caps)
@@ -406,8 +386,8 @@ get_caps (struct reading *reading, GValue *value)
 static Found
 get_plain (struct reading *reading, GValue *value)
 {
-  g_autofree gchar *name = get_text (reading->r);
-  g_autofree gchar *text = name ? get_text (reading->r) : NULL;
+  g_autofree gchar *name = gst_xmem_text_get (reading->r);
+  g_autofree gchar *text = name ? gst_xmem_text_get (reading->r) : NULL;
   GType type = text ? g_type_from_name (name) : G_TYPE_INVALID;
 
   if (!text)
@@ -428,7 +408,7 @@ get_simple (struct reading *reading, guint32 kind, GValue *value)
   GstBuffer *buffer;
 
   if (kind == KIND_STRING) {
-    text = get_text (reading->r);
+    text = gst_xmem_text_get (reading->r);
     if (!text)
       return BROKEN;
     g_value_init (value, G_TYPE_STRING);

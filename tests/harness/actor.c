@@ -386,10 +386,7 @@ do_publisher_stats (const char *arguments)
       s.frames_dropped, s.frames_held, s.n_segments, s.segments_sent);
 }
 
-static const struct {
-  const char *name;
-  void (*run) (const char *arguments);
-} commands[] = {
+static const struct harness_command commands[] = {
   { "connect", do_connect },
   { "next", do_next },
   { "release", do_release },
@@ -409,29 +406,10 @@ static const struct {
   { "publisher-stats", do_publisher_stats },
 };
 
-static void
-obey (char *line)
-{
-  char *arguments = strchr (line, ' ');
-
-  if (arguments)
-    *arguments++ = '\0';
-  for (size_t i = 0; i < G_N_ELEMENTS (commands); i++) {
-    if (strcmp (commands[i].name, line) == 0) {
-      commands[i].run (arguments ? arguments : "");
-      return;
-    }
-  }
-  g_error ("no command %s", line);
-}
-
 void
 actor_run (int argc, char **argv)
 {
-  char line[HARNESS_LINE_MAX];
-
-  while (harness_listen (line))
-    obey (line);
+  harness_obey (commands, G_N_ELEMENTS (commands));
   g_clear_pointer (&self.subscriber, xmem_subscriber_free);
   while (self.n_kept > 0)
     drop_kept (0);

@@ -270,6 +270,32 @@ harness_listen (char line[HARNESS_LINE_MAX])
   return receive_line (LINE_FD, line);
 }
 
+static void
+obey_line (
+    const struct harness_command *commands, size_t n_commands, char *line)
+{
+  char *arguments = strchr (line, ' ');
+
+  if (arguments)
+    *arguments++ = '\0';
+  for (size_t i = 0; i < n_commands; i++) {
+    if (strcmp (commands[i].name, line) == 0) {
+      commands[i].run (arguments ? arguments : "");
+      return;
+    }
+  }
+  g_error ("no command %s", line);
+}
+
+void
+harness_obey (const struct harness_command *commands, size_t n_commands)
+{
+  char line[HARNESS_LINE_MAX];
+
+  while (harness_listen (line))
+    obey_line (commands, n_commands, line);
+}
+
 /* --- /proc --------------------------------------------------------------- */
 
 static char *

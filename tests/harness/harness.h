@@ -112,6 +112,14 @@ bool harness_is_stopped (const struct harness_child *child);
 void harness_say (const char *format, ...) G_GNUC_PRINTF (1, 2);
 bool harness_listen (char line[HARNESS_LINE_MAX]);
 
+struct harness_command {
+  const char *name;
+  void (*run) (const char *arguments); /* what follows the name, or "" */
+};
+
+/* In a child: does as the lines from its parent say, until there are no more. */
+void harness_obey (const struct harness_command *commands, size_t n_commands);
+
 /* --- /proc; pid 0: this process ------------------------------------------ */
 
 unsigned harness_count_fds (pid_t pid);

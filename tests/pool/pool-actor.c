@@ -348,10 +348,7 @@ do_make_and_unmake (const char *arguments)
   }
 }
 
-static const struct {
-  const char *name;
-  void (*run) (const char *arguments);
-} commands[] = {
+static const struct harness_command commands[] = {
   { "create", do_create },
   { "open", do_open },
   { "close", do_close },
@@ -372,29 +369,10 @@ static const struct {
   { "make-and-unmake", do_make_and_unmake },
 };
 
-static void
-obey (char *line)
-{
-  char *arguments = strchr (line, ' ');
-
-  if (arguments)
-    *arguments++ = '\0';
-  for (size_t i = 0; i < G_N_ELEMENTS (commands); i++) {
-    if (strcmp (commands[i].name, line) == 0) {
-      commands[i].run (arguments ? arguments : "");
-      return;
-    }
-  }
-  g_error ("no command %s", line);
-}
-
 void
 pool_actor_run (int argc, char **argv)
 {
-  char line[HARNESS_LINE_MAX];
-
-  while (harness_listen (line))
-    obey (line);
+  harness_obey (commands, G_N_ELEMENTS (commands));
   close_pool ();
 }
 

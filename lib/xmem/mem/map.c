@@ -15,12 +15,18 @@
 /* Behind a mapping; never touched, it costs addresses only. */
 #define ZEROS ((size_t) 64 * 1024)
 
+uint64_t
+xmem_page_round (uint64_t size)
+{
+  uint64_t page = (uint64_t) sysconf (_SC_PAGESIZE);
+
+  return (size + page - 1) / page * page;
+}
+
 static size_t
 reserved_size (size_t size)
 {
-  size_t page = (size_t) sysconf (_SC_PAGESIZE);
-
-  return (size + page - 1) / page * page + ZEROS;
+  return (size_t) xmem_page_round (size) + ZEROS;
 }
 
 void *

@@ -10,6 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Up to whole pages of this machine. */
+uint64_t xmem_page_round (uint64_t size);
+
 /* Maps `size` bytes of a file from `offset`, a multiple of the page size, on.
  * Returns the mapping, or NULL and errno. */
 void *xmem_map (int fd, uint64_t offset, size_t size, bool writable);

@@ -16,7 +16,10 @@
 #include <xmem/cuda.h>
 
 #include "mem/cuda.h"
+#include "mem/map.h"
 #include "pool/size-class.h"
+
+#define NO_SLOT UINT32_MAX
 
 #define DEFAULT_SLOTS 1024
 #define DEFAULT_BYTES (UINT64_C (1) << 30)
@@ -70,18 +73,26 @@ clear_free_bit (struct xmem_pool *pool, uint32_t index)
   return atomic_fetch_and (&pool->free_bits[index / 64], ~bit) & bit;
 }
 
-/* With its last one, a hold's reference on the pool goes too. */
+/* What a hold's change means for the pool: while there is one it has a
+ * reference. */
+static void
+follow_hold (
+    struct xmem_pool *pool, uint32_t index, enum xmem_hold_change change)
+{
+  if (change == XMEM_HOLD_FIRST)
+    xmem_pool_ref (pool);
+  if (change == XMEM_HOLD_FREED)
+    xmem_pool_slot_freed (pool, index);
+  if (change == XMEM_HOLD_FREED || change == XMEM_HOLD_LAST)
+    xmem_pool_unref (pool);
+}
+
 void
 xmem_pool_drop_hold (struct xmem_pool *pool, uint32_t index)
 {
-  enum xmem_hold_change change = xmem_hold_unref (
-      &pool->holder, &pool->local[index].hold, &pool->slots[index]);
-
-  if (change == XMEM_HOLD_SAME)
-    return;
-  if (change == XMEM_HOLD_FREED)
-    xmem_pool_slot_freed (pool, index);
-  xmem_pool_unref (pool);
+  follow_hold (pool, index,
+      xmem_hold_unref (
+          &pool->holder, &pool->local[index].hold, &pool->slots[index]));
 }
 
 static bool
@@ -95,14 +106,14 @@ take_slot (struct xmem_pool *pool, uint32_t index, uint64_t size)
   /* Now that it is ours its segment stays; before, it may have gone to another
    * than the one we looked at. */
   segment = xmem_pool_get_segment (pool, index);
-  xmem_pool_ref (pool);
+  follow_hold (pool, index, XMEM_HOLD_FIRST);
   if (segment && segment->slot_size >= size && !segment->closing)
     return true;
   xmem_pool_drop_hold (pool, index);
   return false;
 }
 
-/* A slot of this segment whose bit says that it is free; or XMEM_NO_SLOT. */
+/* A slot of this segment whose bit says that it is free; or NO_SLOT. */
 static uint32_t
 take_by_bits (
     struct xmem_pool *pool, struct xmem_pool_segment *segment, uint64_t size)
@@ -131,7 +142,7 @@ take_by_bits (
         return index;
     }
   }
-  return XMEM_NO_SLOT;
+  return NO_SLOT;
 }
 
 /* The same by the slots themselves. */
@@ -148,7 +159,7 @@ take_by_state (
       (void) clear_free_bit (pool, index);
       return index;
     }
-  return XMEM_NO_SLOT;
+  return NO_SLOT;
 }
 
 enum {
@@ -180,18 +191,18 @@ next_slot_size (
 static uint32_t
 take_hint (struct xmem_pool *pool, uint64_t size)
 {
-  uint32_t index = atomic_exchange (&pool->hint, XMEM_NO_SLOT);
+  uint32_t index = atomic_exchange (&pool->hint, NO_SLOT);
   const struct xmem_pool_segment *segment;
 
-  if (index == XMEM_NO_SLOT)
-    return XMEM_NO_SLOT;
+  if (index == NO_SLOT)
+    return NO_SLOT;
   segment = xmem_pool_get_segment (pool, index);
   if (!segment || segment->slot_size != xmem_size_class (size))
-    return XMEM_NO_SLOT;
+    return NO_SLOT;
   (void) clear_free_bit (pool, index);
   if (take_slot (pool, index, size))
     return index;
-  return XMEM_NO_SLOT;
+  return NO_SLOT;
 }
 
 static uint32_t
@@ -201,7 +212,7 @@ take_free (struct xmem_pool *pool, uint64_t size, unsigned how)
   uint32_t index = take_hint (pool, size);
   uint64_t slot_size = 0;
 
-  if (index != XMEM_NO_SLOT)
+  if (index != NO_SLOT)
     return index;
   while ((slot_size = next_slot_size (pool, slot_size, size, how)) != 0) {
     for (uint32_t i = 0; i < n_places; i++) {
@@ -211,11 +222,11 @@ take_free (struct xmem_pool *pool, uint64_t size, unsigned how)
         continue;
       index = how & LOOK_WELL ? take_by_state (pool, segment, size)
                               : take_by_bits (pool, segment, size);
-      if (index != XMEM_NO_SLOT)
+      if (index != NO_SLOT)
         return index;
     }
   }
-  return XMEM_NO_SLOT;
+  return NO_SLOT;
 }
 
 /* --- reclaiming ---------------------------------------------------------- */
@@ -271,27 +282,6 @@ xmem_pool_reclaim (
 
 /* --- acquiring ----------------------------------------------------------- */
 
-static int
-lock_growth (struct xmem_pool *pool, int64_t deadline, struct xmem_error *error)
-{
-  int r = 0;
-
-  pthread_mutex_lock (&pool->grow_lock);
-  if (pool->named) {
-    r = xmem_named_lock_growth (pool, deadline, error);
-    if (r != 0) {
-      pthread_mutex_unlock (&pool->grow_lock);
-      return r;
-    }
-    r = xmem_segments_refresh (pool, error);
-    if (r != 0) {
-      xmem_named_unlock_growth (pool);
-      pthread_mutex_unlock (&pool->grow_lock);
-    }
-  }
-  return r;
-}
-
 static void
 unlock_growth (struct xmem_pool *pool)
 {
@@ -300,14 +290,31 @@ unlock_growth (struct xmem_pool *pool)
   pthread_mutex_unlock (&pool->grow_lock);
 }
 
+static int
+lock_growth (struct xmem_pool *pool, int64_t deadline, struct xmem_error *error)
+{
+  int r;
+
+  pthread_mutex_lock (&pool->grow_lock);
+  r = pool->named ? xmem_named_lock_growth (pool, deadline, error) : 0;
+  if (r != 0) {
+    pthread_mutex_unlock (&pool->grow_lock);
+    return r;
+  }
+  r = xmem_segments_refresh (pool, error);
+  if (r != 0)
+    unlock_growth (pool);
+  return r;
+}
+
 /* A good look, which also finds what dead processes held. */
 static uint32_t
-take_hard (struct xmem_pool *pool, uint64_t size, unsigned how)
+take_hard (struct xmem_pool *pool, uint64_t size)
 {
-  uint32_t index = take_free (pool, size, LOOK_WELL | how);
+  uint32_t index = take_free (pool, size, LOOK_WELL);
 
-  if (index == XMEM_NO_SLOT && reclaim (pool) > 0)
-    index = take_free (pool, size, LOOK_WELL | how);
+  if (index == NO_SLOT && reclaim (pool) > 0)
+    index = take_free (pool, size, LOOK_WELL);
   return index;
 }
 
@@ -321,7 +328,7 @@ grow_and_take (struct xmem_pool *pool, uint64_t size, unsigned flags,
     return r;
   /* Somebody else may just have grown it. */
   *index_out = take_free (pool, size, 0);
-  while (*index_out == XMEM_NO_SLOT && r == 0) {
+  while (*index_out == NO_SLOT && r == 0) {
     r = xmem_segments_grow (pool, size, 0, flags, error);
     if (r == 0)
       *index_out = take_free (pool, size, 0);
@@ -341,13 +348,13 @@ take_or_grow (struct xmem_pool *pool, uint64_t size, unsigned flags,
 
   if (r != 0)
     return r;
-  *index_out = take_hard (pool, size, 0);
-  if (*index_out != XMEM_NO_SLOT)
+  *index_out = take_hard (pool, size);
+  if (*index_out != NO_SLOT)
     return 0;
   r = grow_and_take (pool, size, flags, lock_deadline, index_out, error);
   if (r == XMEM_FULL) {
     *index_out = take_free (pool, size, LOOK_WELL | ANY_FIT);
-    r = *index_out != XMEM_NO_SLOT ? 0 : XMEM_FULL;
+    r = *index_out != NO_SLOT ? 0 : XMEM_FULL;
   }
   return r;
 }
@@ -395,7 +402,7 @@ wait_for_slot (struct xmem_pool *pool, uint64_t size, unsigned flags,
     uint32_t seen = atomic_load (&pool->head->n_released);
 
     *index_out = take_free (pool, size, ANY_FIT);
-    if (*index_out != XMEM_NO_SLOT) {
+    if (*index_out != NO_SLOT) {
       r = 0;
       break;
     }
@@ -430,6 +437,15 @@ check_size (uint64_t size_bytes, struct xmem_error *error)
 }
 
 static int
+check_writable (const struct xmem_pool *pool, struct xmem_error *error)
+{
+  if (pool->writable)
+    return 0;
+  return xmem_error_set (
+      error, XMEM_REFUSED, 0, "the pool was opened for reading only");
+}
+
+static int
 check_acquire (
     struct xmem_pool *pool, uint64_t size_bytes, struct xmem_error *error)
 {
@@ -437,10 +453,7 @@ check_acquire (
 
   if (r == 0)
     r = check_size (size_bytes, error);
-  if (r == 0 && !pool->writable)
-    r = xmem_error_set (
-        error, XMEM_REFUSED, 0, "the pool was opened for reading only");
-  return r;
+  return r == 0 ? check_writable (pool, error) : r;
 }
 
 /* The slot is ours: nobody looks at these before they are told of it. */
@@ -473,7 +486,7 @@ xmem_pool_acquire (struct xmem_pool *pool, uint64_t size_bytes, unsigned flags,
         "a slot of %llu bytes exceeds the pool's limit",
         (unsigned long long) size_bytes);
   index = take_free (pool, size_bytes, 0);
-  if (index == XMEM_NO_SLOT) {
+  if (index == NO_SLOT) {
     int64_t deadline = xmem_clock_deadline (timeout_ns);
 
     r = take_or_grow (
@@ -576,19 +589,13 @@ get_buffer (struct xmem_pool *pool, uint64_t id, unsigned n_taken,
   int r;
 
   r = check_index (pool, index, error);
+  if (r == 0 && access == XMEM_WRITE)
+    r = check_writable (pool, error);
   if (r != 0)
     return r;
-  if (access == XMEM_WRITE && !pool->writable)
-    return xmem_error_set (
-        error, XMEM_REFUSED, 0, "the pool was opened for reading only");
   r = xmem_hold_get (&pool->holder, &pool->local[index].hold,
       &pool->slots[index], xmem_slot_generation (id), n_taken, &change);
-  if (change == XMEM_HOLD_FIRST)
-    xmem_pool_ref (pool);
-  if (change == XMEM_HOLD_FREED)
-    xmem_pool_slot_freed (pool, index);
-  if (change == XMEM_HOLD_FREED || change == XMEM_HOLD_LAST)
-    xmem_pool_unref (pool);
+  follow_hold (pool, index, change);
   if (r != 0)
     return xmem_error_set (error, r, 0,
         n_taken ? "no reference on buffer %#llx is in flight"
@@ -727,13 +734,12 @@ xmem_pool_alloc (const struct xmem_pool_params *params,
   pool->n_slots = params->n_slots ? params->n_slots : DEFAULT_SLOTS;
   pool->max_bytes = params->max_bytes ? params->max_bytes : DEFAULT_BYTES;
   if (pool->max_bytes < UINT64_MAX / 2)
-    pool->max_bytes = (pool->max_bytes + (uint64_t) sysconf (_SC_PAGESIZE) - 1)
-                      & ~((uint64_t) sysconf (_SC_PAGESIZE) - 1);
+    pool->max_bytes = xmem_page_round (pool->max_bytes);
   if (params->handover_timeout_ns >= 0)
     pool->handover_ns =
         (uint64_t) (params->handover_timeout_ns ? params->handover_timeout_ns
                                                 : DEFAULT_HANDOVER_NS);
-  pool->hint = XMEM_NO_SLOT;
+  pool->hint = NO_SLOT;
   pthread_mutex_init (&pool->lock, NULL);
   pthread_mutex_init (&pool->grow_lock, NULL);
   *pool_out = pool;

@@ -15,8 +15,6 @@
 #include "pool/layout.h"
 #include "pool/segment.h"
 
-#define XMEM_NO_SLOT UINT32_MAX
-
 /* A handle: which slot, and how. There are two of each slot. */
 struct xmem_buffer {
   struct xmem_pool *pool;
@@ -62,7 +60,7 @@ struct xmem_pool {
   struct xmem_slot *slots;
 
   struct xmem_local_slot *local;
-  _Atomic uint32_t hint; /* the slot freed last, or XMEM_NO_SLOT */
+  _Atomic uint32_t hint; /* the slot freed last, or UINT32_MAX */
   pthread_mutex_t lock; /* changes to the segment table; n_waiting */
   pthread_mutex_t grow_lock; /* one segment is made at a time */
   uint32_t n_waiting;

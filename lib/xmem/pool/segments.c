@@ -31,12 +31,6 @@ round_up (uint64_t size, uint64_t step)
   return (size + step - 1) / step * step;
 }
 
-static uint64_t
-page_round (uint64_t size)
-{
-  return round_up (size, (uint64_t) sysconf (_SC_PAGESIZE));
-}
-
 /* --- the table; with `lock` held ----------------------------------------- */
 
 void
@@ -83,7 +77,7 @@ add_segment (struct xmem_pool *pool, struct xmem_pool_segment *place,
   if (index >= pool->n_places)
     pool->n_places = index + 1;
   pool->n_assigned += info->n_slots;
-  pool->bytes += page_round (info->slot_size * info->n_slots);
+  pool->bytes += xmem_page_round (info->slot_size * info->n_slots);
 }
 
 /* Closes those that are free. Returns whether all are closed then. */
@@ -358,7 +352,7 @@ static int
 make_segment (struct xmem_pool *pool, struct xmem_pool_segment *place,
     const struct xmem_layout_segment *info, struct xmem_error *error)
 {
-  uint64_t size = page_round (info->slot_size * info->n_slots);
+  uint64_t size = xmem_page_round (info->slot_size * info->n_slots);
   struct xmem_segment *memory;
   int r;
 
@@ -472,7 +466,7 @@ xmem_segments_map (struct xmem_pool *pool, uint32_t index,
     map = atomic_load (&segment->maps[access]);
     if (!map)
       r = xmem_segment_map (xmem_named_get_fd (pool), segment->offset,
-          (size_t) page_round (segment->slot_size * segment->n_slots),
+          (size_t) xmem_page_round (segment->slot_size * segment->n_slots),
           access == XMEM_WRITE, &map, error);
     if (r == 0)
       atomic_store (&segment->maps[access], map);
