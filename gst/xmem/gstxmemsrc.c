@@ -74,6 +74,7 @@ struct _GstXmemSrc {
   GstCaps *caps; /* of the stream, NULL without */
   GstXmemIncomingFormat format;
   GstXmemTimeline timeline;
+  GstClockTimeDiff reported_shift; /* of running times */
   gint hold_stream_start; /* atomic; see srcpad.h */
 
   GstClockTimeDiff running_offset; /* our running times minus the producer's;
@@ -155,6 +156,7 @@ gst_xmem_src_start (GstBaseSrc *src)
                       : XMEM_WAIT_FOREVER,
   };
   gst_xmem_timeline_init (&self->timeline, gst_base_src_is_live (src));
+  self->reported_shift = 0;
   g_atomic_int_set (&self->hold_stream_start, TRUE);
   self->format.is_video = self->format.is_audio = FALSE;
   return TRUE;
@@ -347,15 +349,24 @@ start_segment (GstXmemSrc *self, const struct xmem_frame_info *info)
   self->timeline.shift = NEGATIVE_TIMES_START;
 }
 
+/* Tells the application by how much running times are shifted now, whenever
+ * that is not what it was told last. */
 static void
 report_shift (GstXmemSrc *self)
 {
+  GstClockTimeDiff shift =
+      self->timeline.shift
+      - (GstClockTimeDiff) GST_BASE_SRC (self)->segment.start;
+
+  if (shift == self->reported_shift)
+    return;
+  self->reported_shift = shift;
   GST_INFO_OBJECT (self, "all times are shifted by %" GST_STIME_FORMAT,
-      GST_STIME_ARGS (self->timeline.shift));
-  gst_element_post_message (GST_ELEMENT (self),
-      gst_message_new_element (GST_OBJECT (self),
-          gst_structure_new ("xmem-time-shift", "shift", G_TYPE_INT64,
-              (gint64) self->timeline.shift, NULL)));
+      GST_STIME_ARGS (shift));
+  gst_element_post_message (
+      GST_ELEMENT (self), gst_message_new_element (GST_OBJECT (self),
+                              gst_structure_new ("xmem-time-shift", "shift",
+                                  G_TYPE_INT64, (gint64) shift, NULL)));
 }
 
 /* What to add to times that arrive now. */
@@ -363,14 +374,12 @@ static GstClockTimeDiff
 time_offset (GstXmemSrc *self, const struct xmem_stream_info *stream,
     const struct xmem_frame_info *info)
 {
-  GstClockTimeDiff shift, offset;
+  GstClockTimeDiff offset;
 
   start_segment (self, info);
-  shift = self->timeline.shift;
   offset = gst_xmem_timeline_offset (
       &self->timeline, GST_ELEMENT (self), stream, info);
-  if (self->timeline.shift != shift)
-    report_shift (self);
+  report_shift (self);
   GST_OBJECT_LOCK (self);
   self->running_offset =
       offset - (GstClockTimeDiff) GST_BASE_SRC (self)->segment.start;

@@ -55,6 +55,16 @@ assert_times_go_on (struct player *consumer)
   g_array_unref (records);
 }
 
+/* How much later than by the clock this connection's times are: as much as its
+ * first frame would have lain before the consumer's start. */
+static int64_t
+shift_of (struct player *consumer)
+{
+  if (player_count_messages (consumer, "xmem-time-shift") == 0)
+    return 0;
+  return player_wait_message (consumer, "xmem-time-shift", "shift");
+}
+
 /* Whether its last frame has, by the clock that both share, the time at which
  * the producer presents it. */
 static void
@@ -71,7 +81,8 @@ assert_presented_at_once (struct player *producer, struct player *consumer)
   while (record_at (sent, i).offset != last.offset)
     g_assert_cmpuint (++i, <, sent->len);
   g_assert_cmpint (last.running_pts, ==,
-      record_at (sent, i).running_pts + between + (int64_t) in.latency);
+      record_at (sent, i).running_pts + between + (int64_t) in.latency
+          + shift_of (consumer));
   g_array_unref (got);
   g_array_unref (sent);
 }
@@ -152,6 +163,62 @@ test_live_times_are_those_of_the_clock (void)
   start_producer (&producer, address, CAPS ("64"));
   harness_wait_until (player_count_messages (&consumer, "xmem-connected") == 2);
   player_wait_more (&consumer, "out", ENOUGH);
+  assert_presented_at_once (&producer, &consumer);
+  player_stop (&consumer);
+  player_stop (&producer);
+}
+
+static void
+push_frames (struct player *producer, unsigned n)
+{
+  for (unsigned i = 0; i < n; i++) {
+    struct player_record r = { .pts = i * 10 * GST_MSECOND,
+      .dts = GST_CLOCK_TIME_NONE,
+      .duration = 10 * GST_MSECOND,
+      .offset = i,
+      .offset_end = i + 1,
+      .size = 8 };
+
+    player_push (producer, "feed", NULL, &r);
+  }
+}
+
+static void
+start_fed_producer (struct player *producer, const char *address)
+{
+  player_start (producer);
+  player_launch (producer,
+      "appsrc name=feed format=time caps=application/x-test ! xmemsink "
+      "name=sink socket-path=%s sync=false async=false "
+      "wait-for-connection=true",
+      address);
+  player_tap (producer, "sink", PLAYER_LOOK_AWAY);
+  player_reach (producer, GST_STATE_PLAYING);
+}
+
+/* What the first producer presents lies before the consumer's start. A shift is
+ * that connection's alone, and its end is told as well. */
+static void
+test_a_shift_ends_with_its_connection (void)
+{
+  const char *address = harness_path ("socket");
+  struct player producer, consumer;
+
+  start_fed_producer (&producer, address);
+  harness_sleep_ms (100); /* which makes its first frame so late, at least */
+  start_consumer (&consumer, address, "is-live=true delivery=every");
+  player_wait_stat (&producer, "sink", "num-clients", 1);
+  push_frames (&producer, ENOUGH);
+  player_wait_count (&consumer, "out", ENOUGH);
+  g_assert_cmpint (shift_of (&consumer), >=, 100 * (int64_t) GST_MSECOND);
+  assert_presented_at_once (&producer, &consumer);
+  player_die (&producer);
+  start_fed_producer (&producer, address);
+  push_frames (&producer, ENOUGH);
+  player_wait_count (&consumer, "out", 2 * ENOUGH);
+  g_assert_cmpint (shift_of (&consumer), ==, 0);
+  g_assert_cmpuint (
+      player_count_messages (&consumer, "xmem-time-shift"), ==, 2);
   assert_presented_at_once (&producer, &consumer);
   player_stop (&consumer);
   player_stop (&producer);
@@ -408,6 +475,8 @@ main (int argc, char **argv)
   harness_add ("/gst/restart/other-caps", test_other_caps);
   harness_add ("/gst/restart/live-times-are-those-of-the-clock",
       test_live_times_are_those_of_the_clock);
+  harness_add ("/gst/restart/a-shift-ends-with-its-connection",
+      test_a_shift_ends_with_its_connection);
   harness_add ("/gst/restart/sockets-of-one-pipeline-stay-in-sync",
       test_sockets_of_one_pipeline_stay_in_sync);
   harness_add ("/gst/restart/on-disconnect-eos", test_on_disconnect_eos);
