@@ -404,7 +404,7 @@ set_times (GstXmemSrc *self, struct xmem_frame *frame, GstBuffer *buffer)
 }
 
 /* Whether a frame has waited while this live source was PAUSED. Who wants every
- * frame gets it all the same, with the time at which it was presented. */
+ * frame gets it all the same. */
 static gboolean
 is_outdated (GstXmemSrc *self, struct xmem_frame *frame)
 {
@@ -413,6 +413,7 @@ is_outdated (GstXmemSrc *self, struct xmem_frame *frame)
   GST_OBJECT_LOCK (self);
   resumed = self->resumed;
   GST_OBJECT_UNLOCK (self);
+  gst_xmem_timeline_resume (&self->timeline, resumed);
   return self->timeline.live && self->timeline.started
          && self->delivery == XMEM_DELIVERY_LATEST
          && xmem_frame_get_published_ns (frame) < resumed;

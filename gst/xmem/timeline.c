@@ -83,6 +83,8 @@ gst_xmem_timeline_init (GstXmemTimeline *timeline, gboolean live)
   timeline->started = FALSE;
   timeline->shift = 0;
   timeline->base_time = GST_CLOCK_TIME_NONE;
+  timeline->resumed = 0;
+  timeline->paused_base = GST_CLOCK_TIME_NONE;
   timeline->renewed = FALSE;
   timeline->end = 0;
 }
@@ -139,6 +141,32 @@ first_time (const struct xmem_frame_info *frame)
   return MIN (frame->pts, frame->dts);
 }
 
+void
+gst_xmem_timeline_resume (GstXmemTimeline *timeline, GstClockTime resumed)
+{
+  if (resumed == timeline->resumed)
+    return;
+  timeline->resumed = resumed;
+  timeline->paused_base = timeline->base_time;
+}
+
+/* The offset of a stream by clock. What was presented before a pause of ours
+ * ended has the time that it would have without: the base time of afterwards
+ * would put it among, or before, all that was played. */
+static GstClockTimeDiff
+offset_by_clock (GstXmemTimeline *timeline,
+    const struct xmem_stream_info *stream, gint64 first)
+{
+  GstClockTimeDiff presented =
+      (GstClockTimeDiff) (stream->base_time_ns + stream->latency_ns);
+  GstClockTime base = timeline->base_time;
+
+  if (GST_CLOCK_TIME_IS_VALID (timeline->paused_base) && first != XMEM_TIME_NONE
+      && presented + first < (GstClockTimeDiff) timeline->resumed)
+    base = timeline->paused_base;
+  return presented - (GstClockTimeDiff) base;
+}
+
 GstClockTimeDiff
 gst_xmem_timeline_offset (GstXmemTimeline *timeline, GstElement *element,
     const struct xmem_stream_info *stream, const struct xmem_frame_info *frame)
@@ -153,16 +181,15 @@ gst_xmem_timeline_offset (GstXmemTimeline *timeline, GstElement *element,
       timeline->base_time = (GstClockTime) now;
     now -= (GstClockTimeDiff) timeline->base_time; /* our running time */
     if (stream->base_time_ns != XMEM_NONE)
-      offset = GST_CLOCK_DIFF (timeline->base_time, stream->base_time_ns)
-               + (GstClockTimeDiff) stream->latency_ns;
+      offset = offset_by_clock (timeline, stream, first);
     else if (!timeline->started && first != XMEM_TIME_NONE)
       timeline->shift = now - first;
   } else if (!timeline->started && first != XMEM_TIME_NONE) {
     continue_timeline (timeline, stream, first);
   }
-  /* Running times kept as they are can only begin before 0; mapped by clock
-   * they may also fall behind after a pause. Such a frame is due now: at 0 it
-   * would be late if the pipeline has waited for it. */
+  /* Running times kept as they are can only begin before 0; those by clock also
+   * fall back there if the producer's do. Such a frame is due now: at 0 it would
+   * be late if the pipeline has waited for it. */
   if ((timeline->live || !timeline->started) && first != XMEM_TIME_NONE
       && first + offset + timeline->shift < 0)
     timeline->shift = now - (first + offset);

@@ -25,6 +25,8 @@ typedef struct {
   gboolean started;
   GstClockTimeDiff shift; /* for all times, chosen at the first frame */
   GstClockTime base_time; /* of the receiving pipeline, as above */
+  GstClockTime resumed; /* when that began to count, if it has paused */
+  GstClockTime paused_base; /* what counted before */
 
   /* Where running times are left as they are and streams follow each other */
   gboolean renewed; /* this is not the first stream */
@@ -40,6 +42,10 @@ void gst_xmem_timeline_init (GstXmemTimeline *timeline, gboolean live);
  * clock, so that several sockets of one pipeline stay in sync; but never before
  * the end of what there was. */
 void gst_xmem_timeline_renew (GstXmemTimeline *timeline);
+
+/* The receiving pipeline plays, since CLOCK_MONOTONIC @resumed. Any number of
+ * times for one beginning. */
+void gst_xmem_timeline_resume (GstXmemTimeline *timeline, GstClockTime resumed);
 
 /* How much to add to the running times of a frame that arrives now. May change
  * the shift for this and all later frames, so that no time lies before 0. */

@@ -310,6 +310,81 @@ test_late_frames_are_shown (void)
   player_stop (&producer);
 }
 
+/* --- a pause ------------------------------------------------------------- */
+
+#define BEFORE 5
+#define MISSED 30
+
+/* Of frames pushed in steps of 10 ms. */
+static void
+push_steps (struct player *producer, unsigned first, unsigned n)
+{
+  for (unsigned i = first; i < first + n; i++) {
+    struct player_record r = { .pts = i * 10 * GST_MSECOND,
+      .dts = GST_CLOCK_TIME_NONE,
+      .duration = 10 * GST_MSECOND,
+      .offset = i,
+      .offset_end = i + 1,
+      .size = 8 };
+
+    player_push (producer, "feed", NULL, &r);
+  }
+}
+
+/* A consumer of every frame that pauses for longer than it has run: what it
+ * missed goes on from where it was, and then it is with the clock again. */
+static void
+test_a_long_pause (void)
+{
+  const char *address = harness_path ("socket");
+  struct player producer, consumer;
+  struct player_times in, before, after;
+  GArray *got;
+  int64_t base;
+
+  player_start (&producer);
+  player_play (&producer,
+      "appsrc name=feed format=time caps=application/x-test ! "
+      "xmemsink name=sink socket-path=%s sync=true async=false "
+      "processing-deadline=0",
+      address);
+  launch_consumer (&consumer, address);
+  player_set_state (&consumer, GST_STATE_PLAYING);
+  player_wait_stat (&producer, "sink", "num-clients", 1);
+  in = player_get_times (&producer, "sink");
+  push_steps (&producer, 0, BEFORE);
+  player_wait_count (&consumer, "out", BEFORE);
+  before = player_get_times (&consumer, "out");
+  player_reach (&consumer, GST_STATE_PAUSED);
+  push_steps (&producer, BEFORE, MISSED);
+  harness_wait_until (
+      gst_util_get_timestamp ()
+          > in.base_time + in.latency + (BEFORE + MISSED) * 10 * GST_MSECOND
+      && gst_util_get_timestamp () > before.base_time + 2 * GST_SECOND);
+  player_reach (&consumer, GST_STATE_PLAYING);
+  after = player_get_times (&consumer, "out");
+  player_wait_count (&consumer, "out", BEFORE + MISSED);
+  push_steps (&producer,
+      (unsigned) ((gst_util_get_timestamp () - in.base_time)
+                  / (10 * GST_MSECOND))
+          + 1,
+      2);
+  player_wait_count (&consumer, "out", BEFORE + MISSED + 2);
+  got = player_get_records (&consumer, "out");
+  for (guint i = 0; i < got->len; i++) {
+    const struct player_record *r =
+        &g_array_index (got, struct player_record, i);
+
+    base = (int64_t) (i < BEFORE + MISSED ? before : after).base_time;
+    g_assert_cmpint (r->running_pts, ==,
+        (int64_t) (r->offset * 10 * GST_MSECOND + in.base_time + in.latency)
+            - base + shift_of (&consumer));
+  }
+  g_array_unref (got);
+  player_stop (&consumer);
+  player_stop (&producer);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -324,5 +399,6 @@ main (int argc, char **argv)
   harness_add (
       "/gst/clock/late-frames-are-shifted", test_late_frames_are_shifted);
   harness_add ("/gst/clock/late-frames-are-shown", test_late_frames_are_shown);
+  harness_add ("/gst/clock/a-long-pause", test_a_long_pause);
   return g_test_run ();
 }
