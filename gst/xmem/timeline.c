@@ -76,6 +76,17 @@ gst_xmem_running_time (const GstSegment *segment, GstClockTime time)
   return sign * (gint64) running_time;
 }
 
+GstClockTime
+gst_xmem_running_duration (const GstSegment *segment, GstClockTime duration)
+{
+  gdouble rate = ABS (segment->rate);
+
+  if (segment->format != GST_FORMAT_TIME || rate == 1.0
+      || !GST_CLOCK_TIME_IS_VALID (duration))
+    return duration;
+  return (GstClockTime) ((gdouble) duration / rate);
+}
+
 void
 gst_xmem_timeline_init (GstXmemTimeline *timeline, gboolean live)
 {

@@ -78,6 +78,30 @@ running_time (GstPad *pad, GstClockTime time)
   return sign == 0 ? INT64_MIN : sign * (int64_t) running;
 }
 
+static uint64_t
+reference_time (GstBuffer *buffer, const char *reference)
+{
+  g_autoptr (GstCaps) caps = gst_caps_new_empty_simple (reference);
+  GstReferenceTimestampMeta *meta =
+      gst_buffer_get_reference_timestamp_meta (buffer, caps);
+
+  return meta ? meta->timestamp : GST_CLOCK_TIME_NONE;
+}
+
+static uint64_t
+lost_before (GstBuffer *buffer)
+{
+  GstCustomMeta *meta = NULL;
+  guint64 lost = 0;
+
+  if (gst_meta_get_info ("XmemLost"))
+    meta = gst_buffer_get_custom_meta (buffer, "XmemLost");
+  if (meta)
+    g_assert_true (gst_structure_get_uint64 (
+        gst_custom_meta_get_structure (meta), "lost", &lost));
+  return lost;
+}
+
 static void
 keep (GstBuffer *buffer, uint64_t sum)
 {
@@ -102,7 +126,10 @@ note (struct tap *tap, GstPad *pad, GstBuffer *buffer)
     .flags = GST_BUFFER_FLAGS (buffer),
     .size = gst_buffer_get_size (buffer),
     .sum = look_at (buffer, tap->look),
-    .at = gst_util_get_timestamp () };
+    .at = gst_util_get_timestamp (),
+    .raw_pts = reference_time (buffer, "timestamp/x-xmem-pts"),
+    .captured = reference_time (buffer, "timestamp/x-xmem-capture"),
+    .lost = lost_before (buffer) };
 
   g_mutex_lock (&lock);
   g_array_append_val (tap->records, r);

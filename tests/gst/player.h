@@ -164,6 +164,9 @@ struct player_record {
   uint64_t size;
   uint64_t sum; /* of the content */
   uint64_t at; /* CLOCK_MONOTONIC */
+  uint64_t raw_pts; /* of metas, as docs/elements.md tells; or NONE */
+  uint64_t captured;
+  uint64_t lost; /* before it; 0: nothing is said */
 };
 
 unsigned player_count (struct player *player, const char *element);
