@@ -13,7 +13,9 @@ is_monotonic (GstClock *clock)
   GstClockType type = GST_CLOCK_TYPE_REALTIME;
   GstClockTime internal, external, numerator, denominator;
 
-  if (!GST_IS_SYSTEM_CLOCK (clock))
+  /* Clocks of audio devices and of networks are subclasses, with a time of
+   * their own. */
+  if (G_OBJECT_TYPE (clock) != GST_TYPE_SYSTEM_CLOCK)
     return FALSE;
   g_object_get (clock, "clock-type", &type, NULL);
   gst_clock_get_calibration (

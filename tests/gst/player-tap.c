@@ -4,6 +4,8 @@
  * main thread; `lock` is for all of it. */
 #include "player-tap.h"
 
+#include "player-clock.h"
+
 #define PAGE 4096
 
 struct tap {
@@ -103,6 +105,17 @@ lost_before (GstBuffer *buffer)
 }
 
 static void
+note_base (GstPad *pad, struct player_record *r)
+{
+  g_autoptr (GstElement) element = gst_pad_get_parent_element (pad);
+  g_autoptr (GstClock) clock = gst_element_get_clock (element);
+
+  if (clock)
+    r->base = player_clock_compare (clock, &r->uncertainty)
+              + (int64_t) gst_element_get_base_time (element);
+}
+
+static void
 keep (GstBuffer *buffer, uint64_t sum)
 {
   struct held *entry = g_new (struct held, 1);
@@ -131,6 +144,7 @@ note (struct tap *tap, GstPad *pad, GstBuffer *buffer)
     .captured = reference_time (buffer, "timestamp/x-xmem-capture"),
     .lost = lost_before (buffer) };
 
+  note_base (pad, &r);
   g_mutex_lock (&lock);
   g_array_append_val (tap->records, r);
   if (tap->hold > 0) {
