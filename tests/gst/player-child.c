@@ -462,6 +462,14 @@ do_tap (char **args, GString *reply)
 }
 
 static void
+do_tap_rendered (char **args, GString *reply)
+{
+  g_autoptr (GstElement) element = element_of (args);
+
+  tap_new_rendered (element);
+}
+
+static void
 do_count (char **args, GString *reply)
 {
   g_autoptr (GstElement) element = element_of (args);
@@ -666,6 +674,7 @@ static const struct verb {
   { "times", 2, do_times },
   { "query-latency", 2, do_query_latency },
   { "tap", 3, do_tap },
+  { "tap-rendered", 2, do_tap_rendered },
   { "count", 2, do_count },
   { "records", 3, do_records },
   { "hold", 3, do_hold },

@@ -172,13 +172,11 @@ tap_free (gpointer data)
   g_free (tap);
 }
 
-void
-tap_new (GstElement *element, enum player_look look)
+static struct tap *
+attach (GstElement *element, enum player_look look)
 {
-  GstPad *pad = element->sinkpads ? element->sinkpads->data : NULL;
   struct tap *tap = g_new0 (struct tap, 1);
 
-  g_assert_nonnull (pad);
   tap->look = look;
   tap->records = g_array_sized_new (
       FALSE, TRUE, sizeof (struct player_record), PLAYER_RESERVED);
@@ -186,8 +184,33 @@ tap_new (GstElement *element, enum player_look look)
   memset (
       tap->records->data, 0, PLAYER_RESERVED * sizeof (struct player_record));
   g_array_set_size (tap->records, 0);
-  gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_BUFFER, probe, tap, NULL);
   g_object_set_data_full (G_OBJECT (element), "tap", tap, tap_free);
+  return tap;
+}
+
+void
+tap_new (GstElement *element, enum player_look look)
+{
+  GstPad *pad = element->sinkpads ? element->sinkpads->data : NULL;
+
+  g_assert_nonnull (pad);
+  gst_pad_add_probe (
+      pad, GST_PAD_PROBE_TYPE_BUFFER, probe, attach (element, look), NULL);
+}
+
+static void
+on_handoff (
+    GstElement *element, GstBuffer *buffer, GstPad *pad, gpointer user_data)
+{
+  note (user_data, pad, buffer);
+}
+
+void
+tap_new_rendered (GstElement *element)
+{
+  g_object_set (element, "signal-handoffs", TRUE, NULL);
+  g_signal_connect (element, "handoff", G_CALLBACK (on_handoff),
+      attach (element, PLAYER_LOOK_AWAY));
 }
 
 struct tap *

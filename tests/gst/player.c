@@ -337,6 +337,12 @@ player_tap (struct player *player, const char *element, enum player_look look)
   ask (player, "tap", "\t%s\t%d", element, look);
 }
 
+void
+player_tap_rendered (struct player *player, const char *element)
+{
+  ask (player, "tap-rendered", "\t%s", element);
+}
+
 unsigned
 player_count (struct player *player, const char *element)
 {

@@ -149,6 +149,9 @@ enum player_look {
 void player_tap (
     struct player *player, const char *element, enum player_look look);
 
+/* The same when the fakesink `element` shows them. */
+void player_tap_rendered (struct player *player, const char *element);
+
 /* So many records take no more memory than the first. */
 #define PLAYER_RESERVED 8192
 

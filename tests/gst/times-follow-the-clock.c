@@ -299,6 +299,59 @@ test_latency_query (void)
   player_stop (&producer);
 }
 
+/* --- a sink that waits for its clock ------------------------------------- */
+
+#define DEADLINE (30 * GST_MSECOND) /* what the sink takes for itself */
+#define EARLIEST 1000 /* ns by which a clock may call a time reached */
+
+/* Frames come when the producer presents them, and have that time; so the sink
+ * has all of its own latency left, and shows none before its time. */
+static void
+test_frames_are_shown_in_time (void)
+{
+  const char *address = harness_path ("socket");
+  struct player producer, consumer;
+  struct player_times in;
+  guint first;
+  GArray *shown, *sent;
+  int64_t soonest = INT64_MAX;
+
+  launch_producer (&producer, address);
+  player_start (&consumer);
+  player_launch (&consumer,
+      "xmemsrc socket-path=%s delivery=every connection-timeout=0 ! "
+      "fakesink name=out sync=true qos=true processing-deadline=%d",
+      address, (int) DEADLINE);
+  player_tap_rendered (&consumer, "out");
+  player_set_state (
+      &consumer, GST_STATE_PLAYING); /* first: nothing is shifted */
+  player_reach (&producer, GST_STATE_PLAYING);
+  /* The pipeline distributes its latency when the first frames are there. */
+  harness_wait_until (player_get_times (&consumer, "out").latency == DEADLINE);
+  first = player_count (&consumer, "out") + 2;
+  player_wait_count (&consumer, "out", first + ENOUGH);
+  in = player_get_times (&producer, "sink");
+  shown = player_get_records (&consumer, "out");
+  sent = player_get_records (&producer, "sink");
+  for (guint i = first; i < shown->len; i++) {
+    const struct player_record *r =
+        &g_array_index (shown, struct player_record, i);
+    int64_t presented = find_offset (sent, r->offset)->running_pts
+                        + (int64_t) (in.base_time + in.latency);
+    int64_t late = (int64_t) r->at - presented - (int64_t) DEADLINE;
+
+    g_assert_cmpuint (r->offset, ==, r[-1].offset + 1);
+    g_assert_cmpint (late, >=, -EARLIEST);
+    soonest = MIN (soonest, late);
+  }
+  g_assert_cmpuint (player_stat (&consumer, "out", "dropped"), ==, 0);
+  g_test_message ("the best was shown %.3f ms after its time", soonest / 1e6);
+  g_array_unref (shown);
+  g_array_unref (sent);
+  player_stop (&consumer);
+  player_stop (&producer);
+}
+
 /* --- frames from before the consumer's start ----------------------------- */
 
 #define N_LATE 20
@@ -496,6 +549,8 @@ main (int argc, char **argv)
       "/gst/clock/fast-clock-at-consumer", test_fast_clock_at_consumer);
   harness_add ("/gst/clock/network-clock", test_network_clock);
   harness_add ("/gst/clock/latency-query", test_latency_query);
+  harness_add (
+      "/gst/clock/frames-are-shown-in-time", test_frames_are_shown_in_time);
   harness_add (
       "/gst/clock/late-frames-are-shifted", test_late_frames_are_shifted);
   harness_add ("/gst/clock/late-frames-are-shown", test_late_frames_are_shown);
