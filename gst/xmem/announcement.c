@@ -11,13 +11,28 @@ gst_xmem_announcement_reset (GstXmemAnnouncement *self)
   self->changed = TRUE;
   self->base_time = GST_CLOCK_TIME_NONE;
   self->latency = 0;
+  self->live = FALSE;
+}
+
+static gboolean
+is_live (GstPad *pad)
+{
+  GstQuery *query = gst_query_new_latency ();
+  gboolean live = FALSE;
+
+  if (gst_pad_peer_query (pad, query))
+    gst_query_parse_latency (query, &live, NULL, NULL);
+  gst_query_unref (query);
+  return live;
 }
 
 void
-gst_xmem_announcement_set_caps (GstXmemAnnouncement *self, GstCaps *caps)
+gst_xmem_announcement_set_caps (
+    GstXmemAnnouncement *self, GstCaps *caps, GstPad *pad)
 {
   g_free (self->caps);
   self->caps = gst_caps_to_string (caps);
+  self->live = is_live (pad);
   self->changed = TRUE;
 }
 
@@ -38,4 +53,10 @@ gst_xmem_announcement_update (GstXmemAnnouncement *self, GstElement *element,
   self->latency = latency;
   self->changed = FALSE;
   return xmem_publisher_set_stream (publisher, &info, error);
+}
+
+GstClockTime
+gst_xmem_announcement_get_capture_base (const GstXmemAnnouncement *self)
+{
+  return self->live ? self->base_time : GST_CLOCK_TIME_NONE;
 }

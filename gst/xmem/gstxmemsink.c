@@ -303,7 +303,8 @@ gst_xmem_sink_set_caps (GstBaseSink *sink, GstCaps *caps)
   GST_INFO_OBJECT (self, "caps %" GST_PTR_FORMAT, caps);
   if (!gst_xmem_allocation_check (GST_ELEMENT (self), caps))
     return FALSE;
-  gst_xmem_announcement_set_caps (&self->announcement, caps);
+  gst_xmem_announcement_set_caps (
+      &self->announcement, caps, GST_BASE_SINK_PAD (sink));
   gst_xmem_allocation_trim (self->allocator, caps);
   return TRUE;
 }
@@ -388,8 +389,9 @@ publish (GstXmemSink *self, GstBuffer *buffer, GstXmemOutgoing *outgoing)
   do {
     r = announce (self, &error);
     if (r == 0)
-      r = gst_xmem_outgoing_publish (
-          outgoing, buffer, segment, &self->metas, self->publisher, &error);
+      r = gst_xmem_outgoing_publish (outgoing, buffer, segment,
+          gst_xmem_announcement_get_capture_base (&self->announcement),
+          &self->metas, self->publisher, &error);
     if (r == XMEM_INTERRUPTED)
       flow = gst_base_sink_wait_preroll (GST_BASE_SINK (self));
   } while (r == XMEM_INTERRUPTED && flow == GST_FLOW_OK);

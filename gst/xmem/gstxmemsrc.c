@@ -21,6 +21,7 @@
 #include "connection.h"
 #include "errors.h"
 #include "events.h"
+#include "history.h"
 #include "incoming.h"
 #include "srcpad.h"
 #include "text.h"
@@ -49,6 +50,7 @@ enum {
   PROP_ON_DISCONNECT,
   PROP_ON_EOS,
   PROP_RECONNECT_INTERVAL,
+  PROP_ADD_REFERENCE_TIMESTAMP_META,
   PROP_STATS,
 };
 
@@ -63,6 +65,7 @@ struct _GstXmemSrc {
   GstXmemOnDisconnect on_disconnect;
   GstXmemOnEos on_eos;
   guint reconnect_interval;
+  gboolean add_reference_timestamps;
 
   /* From start to stop; changed under the object lock */
   struct xmem_subscriber *subscriber;
@@ -394,13 +397,18 @@ set_times (GstXmemSrc *self, struct xmem_frame *frame, GstBuffer *buffer)
   GstClockTimeDiff offset =
       time_offset (self, xmem_frame_get_stream (frame), info);
 
-  GST_BUFFER_PTS (buffer) = gst_xmem_timeline_map (info->pts, offset);
-  GST_BUFFER_DTS (buffer) = gst_xmem_timeline_map (info->dts, offset);
+  /* With do-timestamp the base class sets them to when a buffer arrives. */
+  if (!gst_base_src_get_do_timestamp (GST_BASE_SRC (self))) {
+    GST_BUFFER_PTS (buffer) = gst_xmem_timeline_map (info->pts, offset);
+    GST_BUFFER_DTS (buffer) = gst_xmem_timeline_map (info->dts, offset);
+  }
   GST_BUFFER_DURATION (buffer) = info->duration;
   GST_BUFFER_OFFSET (buffer) = info->offset;
   GST_BUFFER_OFFSET_END (buffer) = info->offset_end;
   GST_BUFFER_FLAG_SET (buffer, info->flags & ~(GST_MINI_OBJECT_FLAG_LAST - 1)
                                    & ~GST_BUFFER_FLAG_TAG_MEMORY);
+  if (self->add_reference_timestamps)
+    gst_xmem_history_add_times (buffer, info);
 }
 
 /* Whether a frame has waited while this live source was PAUSED. Who wants every
@@ -514,7 +522,8 @@ next_frame (GstXmemSrc *self, struct xmem_frame **frame)
   return flow;
 }
 
-/* Frames may be missing before this one: decoders must know. */
+/* Frames may be missing before this one: decoders must know, and may know how
+ * many. */
 static void
 mark_gap (GstXmemSrc *self, struct xmem_frame *frame, GstBuffer *buffer)
 {
@@ -522,6 +531,8 @@ mark_gap (GstXmemSrc *self, struct xmem_frame *frame, GstBuffer *buffer)
 
   if (sequence != self->next_sequence)
     GST_BUFFER_FLAG_SET (buffer, GST_BUFFER_FLAG_DISCONT);
+  if (self->next_sequence != XMEM_NONE && sequence > self->next_sequence)
+    gst_xmem_history_add_lost (buffer, sequence - self->next_sequence);
   self->next_sequence = sequence + 1;
 }
 
@@ -684,6 +695,9 @@ gst_xmem_src_set_property (
     case PROP_RECONNECT_INTERVAL:
       self->reconnect_interval = g_value_get_uint (value);
       break;
+    case PROP_ADD_REFERENCE_TIMESTAMP_META:
+      self->add_reference_timestamps = g_value_get_boolean (value);
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
   }
@@ -722,6 +736,9 @@ gst_xmem_src_get_property (
       break;
     case PROP_RECONNECT_INTERVAL:
       g_value_set_uint (value, self->reconnect_interval);
+      break;
+    case PROP_ADD_REFERENCE_TIMESTAMP_META:
+      g_value_set_boolean (value, self->add_reference_timestamps);
       break;
     case PROP_STATS:
       g_value_take_boxed (value, make_stats (self));
@@ -782,6 +799,13 @@ install_properties (GObjectClass *klass)
       g_param_spec_uint ("reconnect-interval", "Reconnect interval",
           "Milliseconds between two looks for a producer", 1, G_MAXINT,
           DEFAULT_RECONNECT_INTERVAL, rw));
+  g_object_class_install_property (klass, PROP_ADD_REFERENCE_TIMESTAMP_META,
+      g_param_spec_boolean ("add-reference-timestamp-meta",
+          "Add reference timestamp metas",
+          "Add to each buffer the producer's own pts (timestamp/x-xmem-pts) "
+          "and "
+          "the CLOCK_MONOTONIC time of its capture (timestamp/x-xmem-capture)",
+          FALSE, rw));
   g_object_class_install_property (klass, PROP_STATS,
       g_param_spec_boxed ("stats", "Statistics",
           "Frames received, lost, copied, repacked, held; one-way latency in "

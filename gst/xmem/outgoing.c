@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "gstxmem.h"
+#include "history.h"
 #include "timeline.h"
 
 const gchar *
@@ -77,25 +78,38 @@ gst_xmem_outgoing_new (GstBuffer *buffer, struct xmem_pool *pool,
   return 0;
 }
 
+/* A live source's running time is that of its clock at the capture. */
+static uint64_t
+capture_time (GstClockTime capture_base, gint64 running_time)
+{
+  if (!GST_CLOCK_TIME_IS_VALID (capture_base) || running_time == XMEM_TIME_NONE)
+    return XMEM_NONE;
+  return capture_base + (GstClockTime) running_time;
+}
+
 static void
-set_frame_info (
-    struct xmem_frame_info *info, GstBuffer *buffer, const GstSegment *segment)
+set_frame_info (struct xmem_frame_info *info, GstBuffer *buffer,
+    const GstSegment *segment, GstClockTime capture_base)
 {
   xmem_frame_info_init (info);
   info->pts = gst_xmem_running_time (segment, GST_BUFFER_PTS (buffer));
   info->dts = gst_xmem_running_time (segment, GST_BUFFER_DTS (buffer));
-  info->duration = GST_BUFFER_DURATION (buffer);
+  info->duration =
+      gst_xmem_running_duration (segment, GST_BUFFER_DURATION (buffer));
   info->raw_pts = GST_BUFFER_PTS (buffer);
   info->offset = GST_BUFFER_OFFSET (buffer);
   info->offset_end = GST_BUFFER_OFFSET_END (buffer);
   info->flags = GST_BUFFER_FLAGS (buffer) & ~(GST_MINI_OBJECT_FLAG_LAST - 1)
                 & ~GST_BUFFER_FLAG_TAG_MEMORY;
+  info->capture_ns = capture_time (capture_base, info->pts);
+  gst_xmem_history_read_times (buffer, info);
 }
 
 int
 gst_xmem_outgoing_publish (GstXmemOutgoing *self, GstBuffer *buffer,
-    const GstSegment *segment, const GstByteWriter *metas,
-    struct xmem_publisher *publisher, struct xmem_error *error)
+    const GstSegment *segment, GstClockTime capture_base,
+    const GstByteWriter *metas, struct xmem_publisher *publisher,
+    struct xmem_error *error)
 {
   struct xmem_frame_info info;
   struct xmem_publish frame = { .struct_size = sizeof (frame),
@@ -105,7 +119,7 @@ gst_xmem_outgoing_publish (GstXmemOutgoing *self, GstBuffer *buffer,
     .done = gst_xmem_outgoing_free,
     .done_data = self };
 
-  set_frame_info (&info, buffer, segment);
+  set_frame_info (&info, buffer, segment, capture_base);
   info.metas = metas->parent.data;
   info.metas_size = gst_byte_writer_get_pos (metas);
   return xmem_publisher_publish (publisher, &frame, XMEM_WAIT_FOREVER, error);

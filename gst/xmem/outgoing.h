@@ -29,13 +29,14 @@ const gchar *gst_xmem_outgoing_foreign_type (GstBuffer *buffer);
 int gst_xmem_outgoing_new (GstBuffer *buffer, struct xmem_pool *pool,
     GstXmemOutgoing **outgoing_out, struct xmem_error *error);
 
-/* Publishes it with the times of @buffer, as running times of @segment, and the
- * metas written to @metas; waits for consumers that want every frame. Returns as
+/* Publishes it with the times of @buffer, as running times of @segment, the time
+ * of its capture if @capture_base is one (see announcement.h), and the metas written to @metas; waits for consumers that want every frame. Returns as
  * xmem_publisher_publish (); on 0 the publisher frees it when nobody has it any
  * more. */
 int gst_xmem_outgoing_publish (GstXmemOutgoing *outgoing, GstBuffer *buffer,
-    const GstSegment *segment, const GstByteWriter *metas,
-    struct xmem_publisher *publisher, struct xmem_error *error);
+    const GstSegment *segment, GstClockTime capture_base,
+    const GstByteWriter *metas, struct xmem_publisher *publisher,
+    struct xmem_error *error);
 
 /* Lets go of everything. */
 void gst_xmem_outgoing_free (gpointer outgoing);

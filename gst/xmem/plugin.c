@@ -5,12 +5,14 @@
 #include "gstxmemalloc.h"
 #include "gstxmemsink.h"
 #include "gstxmemsrc.h"
+#include "history.h"
 
 static gboolean
 plugin_init (GstPlugin *plugin)
 {
   /* A type in tags with pictures, by whose name it is found. */
   g_type_ensure (GST_TYPE_TAG_IMAGE_TYPE);
+  gst_xmem_history_init ();
   return GST_ELEMENT_REGISTER (xmemsink, plugin)
          && GST_ELEMENT_REGISTER (xmemsrc, plugin)
          && GST_ELEMENT_REGISTER (xmemalloc, plugin);

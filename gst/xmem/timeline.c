@@ -13,7 +13,9 @@ is_monotonic (GstClock *clock)
   GstClockType type = GST_CLOCK_TYPE_REALTIME;
   GstClockTime internal, external, numerator, denominator;
 
-  if (!GST_IS_SYSTEM_CLOCK (clock))
+  /* Clocks of audio devices and of networks are subclasses, with a time of
+   * their own. */
+  if (G_OBJECT_TYPE (clock) != GST_TYPE_SYSTEM_CLOCK)
     return FALSE;
   g_object_get (clock, "clock-type", &type, NULL);
   gst_clock_get_calibration (
@@ -74,6 +76,17 @@ gst_xmem_running_time (const GstSegment *segment, GstClockTime time)
   if (sign == 0)
     return XMEM_TIME_NONE;
   return sign * (gint64) running_time;
+}
+
+GstClockTime
+gst_xmem_running_duration (const GstSegment *segment, GstClockTime duration)
+{
+  gdouble rate = ABS (segment->rate);
+
+  if (segment->format != GST_FORMAT_TIME || rate == 1.0
+      || !GST_CLOCK_TIME_IS_VALID (duration))
+    return duration;
+  return (GstClockTime) ((gdouble) duration / rate);
 }
 
 void

@@ -19,6 +19,10 @@ GstClockTime gst_xmem_base_time (GstElement *element, GstClockTime last);
 /* A running time as it goes onto the wire: signed, XMEM_TIME_NONE for none. */
 gint64 gst_xmem_running_time (const GstSegment *segment, GstClockTime time);
 
+/* How much running time a duration takes; GST_CLOCK_TIME_NONE for none. */
+GstClockTime gst_xmem_running_duration (
+    const GstSegment *segment, GstClockTime duration);
+
 /* A receiver's mapping. */
 typedef struct {
   gboolean live; /* map by clock, or leave running times as they are */

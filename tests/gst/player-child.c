@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "gstxmem.h"
+#include "player-clock.h"
 
 struct line {
   GstElement *pipeline;
@@ -400,13 +401,20 @@ do_signals (char **args, GString *reply)
 /* --- time ---------------------------------------------------------------- */
 
 static void
-do_realtime_clock (char **args, GString *reply)
+do_use_clock (char **args, GString *reply)
 {
-  g_autoptr (GstClock) clock =
-      gst_object_ref_sink (g_object_new (GST_TYPE_SYSTEM_CLOCK, "clock-type",
-          GST_CLOCK_TYPE_REALTIME, "name", "realtime", NULL));
+  g_autoptr (GstClock) clock = player_clock_new (args[1]);
 
   gst_pipeline_use_clock (GST_PIPELINE (line_of (args)->pipeline), clock);
+}
+
+static void
+do_serve_clock (char **args, GString *reply)
+{
+  g_autoptr (GstClock) clock =
+      gst_pipeline_get_pipeline_clock (GST_PIPELINE (line_of (args)->pipeline));
+
+  g_string_printf (reply, "%d", player_clock_serve (clock));
 }
 
 static void
@@ -416,39 +424,16 @@ do_set_latency (char **args, GString *reply)
       g_ascii_strtoull (args[1], NULL, 10));
 }
 
-/* Reads the clock and CLOCK_MONOTONIC as closely together as it can. */
-static void
-read_clocks (GstClock *clock, GstClockTime *time_out, GstClockTime *now_out)
-{
-  GstClockTime best = GST_CLOCK_TIME_NONE;
-
-  for (guint i = 0; i < 20; i++) {
-    GstClockTime before = gst_util_get_timestamp ();
-    GstClockTime time = gst_clock_get_time (clock);
-    GstClockTime after = gst_util_get_timestamp ();
-
-    if (after - before >= best)
-      continue;
-    best = after - before;
-    *time_out = time;
-    *now_out = before + best / 2;
-  }
-}
-
 static void
 do_times (char **args, GString *reply)
 {
   g_autoptr (GstElement) element = element_of (args);
-  g_autoptr (GstClock) clock = gst_element_get_clock (element);
-  GstClockTime latency = 0, time = 0, now = 0;
+  GstClockTime latency = 0;
 
   if (GST_IS_BASE_SINK (element))
     latency = gst_base_sink_get_latency (GST_BASE_SINK (element));
-  read_clocks (clock, &time, &now);
-  g_string_printf (reply,
-      "%" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT
-      " %" G_GUINT64_FORMAT,
-      gst_element_get_base_time (element), latency, time, now);
+  g_string_printf (reply, "%" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT,
+      gst_element_get_base_time (element), latency);
 }
 
 static void
@@ -474,6 +459,14 @@ do_tap (char **args, GString *reply)
   g_autoptr (GstElement) element = element_of (args);
 
   tap_new (element, (enum player_look) atoi (args[2]));
+}
+
+static void
+do_tap_rendered (char **args, GString *reply)
+{
+  g_autoptr (GstElement) element = element_of (args);
+
+  tap_new_rendered (element);
 }
 
 static void
@@ -675,11 +668,13 @@ static const struct verb {
   { "stats", 2, do_stats },
   { "watch", 2, do_watch },
   { "signals", 2, do_signals },
-  { "realtime-clock", 1, do_realtime_clock },
+  { "use-clock", 2, do_use_clock },
+  { "serve-clock", 1, do_serve_clock },
   { "set-latency", 2, do_set_latency },
   { "times", 2, do_times },
   { "query-latency", 2, do_query_latency },
   { "tap", 3, do_tap },
+  { "tap-rendered", 2, do_tap_rendered },
   { "count", 2, do_count },
   { "records", 3, do_records },
   { "hold", 3, do_hold },

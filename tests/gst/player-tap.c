@@ -4,6 +4,8 @@
  * main thread; `lock` is for all of it. */
 #include "player-tap.h"
 
+#include "player-clock.h"
+
 #define PAGE 4096
 
 struct tap {
@@ -78,6 +80,41 @@ running_time (GstPad *pad, GstClockTime time)
   return sign == 0 ? INT64_MIN : sign * (int64_t) running;
 }
 
+static uint64_t
+reference_time (GstBuffer *buffer, const char *reference)
+{
+  g_autoptr (GstCaps) caps = gst_caps_new_empty_simple (reference);
+  GstReferenceTimestampMeta *meta =
+      gst_buffer_get_reference_timestamp_meta (buffer, caps);
+
+  return meta ? meta->timestamp : GST_CLOCK_TIME_NONE;
+}
+
+static uint64_t
+lost_before (GstBuffer *buffer)
+{
+  GstCustomMeta *meta = NULL;
+  guint64 lost = 0;
+
+  if (gst_meta_get_info ("XmemLost"))
+    meta = gst_buffer_get_custom_meta (buffer, "XmemLost");
+  if (meta)
+    g_assert_true (gst_structure_get_uint64 (
+        gst_custom_meta_get_structure (meta), "lost", &lost));
+  return lost;
+}
+
+static void
+note_base (GstPad *pad, struct player_record *r)
+{
+  g_autoptr (GstElement) element = gst_pad_get_parent_element (pad);
+  g_autoptr (GstClock) clock = gst_element_get_clock (element);
+
+  if (clock)
+    r->base = player_clock_compare (clock, &r->uncertainty)
+              + (int64_t) gst_element_get_base_time (element);
+}
+
 static void
 keep (GstBuffer *buffer, uint64_t sum)
 {
@@ -102,8 +139,12 @@ note (struct tap *tap, GstPad *pad, GstBuffer *buffer)
     .flags = GST_BUFFER_FLAGS (buffer),
     .size = gst_buffer_get_size (buffer),
     .sum = look_at (buffer, tap->look),
-    .at = gst_util_get_timestamp () };
+    .at = gst_util_get_timestamp (),
+    .raw_pts = reference_time (buffer, "timestamp/x-xmem-pts"),
+    .captured = reference_time (buffer, "timestamp/x-xmem-capture"),
+    .lost = lost_before (buffer) };
 
+  note_base (pad, &r);
   g_mutex_lock (&lock);
   g_array_append_val (tap->records, r);
   if (tap->hold > 0) {
@@ -131,13 +172,11 @@ tap_free (gpointer data)
   g_free (tap);
 }
 
-void
-tap_new (GstElement *element, enum player_look look)
+static struct tap *
+attach (GstElement *element, enum player_look look)
 {
-  GstPad *pad = element->sinkpads ? element->sinkpads->data : NULL;
   struct tap *tap = g_new0 (struct tap, 1);
 
-  g_assert_nonnull (pad);
   tap->look = look;
   tap->records = g_array_sized_new (
       FALSE, TRUE, sizeof (struct player_record), PLAYER_RESERVED);
@@ -145,8 +184,33 @@ tap_new (GstElement *element, enum player_look look)
   memset (
       tap->records->data, 0, PLAYER_RESERVED * sizeof (struct player_record));
   g_array_set_size (tap->records, 0);
-  gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_BUFFER, probe, tap, NULL);
   g_object_set_data_full (G_OBJECT (element), "tap", tap, tap_free);
+  return tap;
+}
+
+void
+tap_new (GstElement *element, enum player_look look)
+{
+  GstPad *pad = element->sinkpads ? element->sinkpads->data : NULL;
+
+  g_assert_nonnull (pad);
+  gst_pad_add_probe (
+      pad, GST_PAD_PROBE_TYPE_BUFFER, probe, attach (element, look), NULL);
+}
+
+static void
+on_handoff (
+    GstElement *element, GstBuffer *buffer, GstPad *pad, gpointer user_data)
+{
+  note (user_data, pad, buffer);
+}
+
+void
+tap_new_rendered (GstElement *element)
+{
+  g_object_set (element, "signal-handoffs", TRUE, NULL);
+  g_signal_connect (element, "handoff", G_CALLBACK (on_handoff),
+      attach (element, PLAYER_LOOK_AWAY));
 }
 
 struct tap *

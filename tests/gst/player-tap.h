@@ -10,6 +10,9 @@ struct tap;
 /* On the element's sink pad; freed with the element. */
 void tap_new (GstElement *element, enum player_look look);
 
+/* On when a fakesink has waited for a buffer's time. */
+void tap_new_rendered (GstElement *element);
+
 /* The one of that element. */
 struct tap *tap_of (GstElement *element);
 

@@ -286,9 +286,15 @@ player_get_signals (struct player *player, const char *element)
 /* --- time ---------------------------------------------------------------- */
 
 void
-player_use_realtime_clock (struct player *player)
+player_use_clock (struct player *player, const char *description)
 {
-  ask (player, "realtime-clock", "");
+  ask (player, "use-clock", "\t%s", description);
+}
+
+int
+player_serve_clock (struct player *player)
+{
+  return atoi (ask (player, "serve-clock", ""));
 }
 
 void
@@ -304,10 +310,8 @@ player_get_times (struct player *player, const char *element)
 
   g_assert_cmpint (
       sscanf (ask (player, "times", "\t%s", element),
-          "%" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT
-          " %" G_GUINT64_FORMAT,
-          &t.base_time, &t.latency, &t.clock_now, &t.monotonic_now),
-      ==, 4);
+          "%" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT, &t.base_time, &t.latency),
+      ==, 2);
   return t;
 }
 
@@ -331,6 +335,12 @@ void
 player_tap (struct player *player, const char *element, enum player_look look)
 {
   ask (player, "tap", "\t%s\t%d", element, look);
+}
+
+void
+player_tap_rendered (struct player *player, const char *element)
+{
+  ask (player, "tap-rendered", "\t%s", element);
 }
 
 unsigned

@@ -114,15 +114,15 @@ struct player_signals player_get_signals (
 
 /* --- time ---------------------------------------------------------------- */
 
-/* Makes it run on a system clock of CLOCK_REALTIME. */
-void player_use_realtime_clock (struct player *player);
+/* Makes it run on a clock of player-clock.h. */
+void player_use_clock (struct player *player, const char *description);
+/* Serves its clock to other processes: the port, 0 if that is not possible. */
+int player_serve_clock (struct player *player);
 void player_set_latency (struct player *player, uint64_t latency_ns);
 
 struct player_times {
   uint64_t base_time; /* of its pipeline */
   uint64_t latency; /* of the sink `element` */
-  uint64_t clock_now; /* its clock */
-  uint64_t monotonic_now;
 };
 
 struct player_times player_get_times (
@@ -149,6 +149,9 @@ enum player_look {
 void player_tap (
     struct player *player, const char *element, enum player_look look);
 
+/* The same when the fakesink `element` shows them. */
+void player_tap_rendered (struct player *player, const char *element);
+
 /* So many records take no more memory than the first. */
 #define PLAYER_RESERVED 8192
 
@@ -164,6 +167,12 @@ struct player_record {
   uint64_t size;
   uint64_t sum; /* of the content */
   uint64_t at; /* CLOCK_MONOTONIC */
+  int64_t base; /* CLOCK_MONOTONIC at running time 0, by the element's clock at
+                   that moment; 0 without a clock */
+  uint64_t uncertainty; /* of that */
+  uint64_t raw_pts; /* of metas, as docs/elements.md tells; or NONE */
+  uint64_t captured;
+  uint64_t lost; /* before it; 0: nothing is said */
 };
 
 unsigned player_count (struct player *player, const char *element);

@@ -60,6 +60,7 @@ struct timed {
   struct player_segment segment;
   uint64_t pts;
   int64_t running;
+  uint64_t duration; /* of 20 ms; 0: no other */
 };
 
 static void
@@ -90,7 +91,8 @@ check_timed (const struct timed *timed, guint n)
     const struct player_record *r = record_at (records, i);
 
     g_assert_cmpint (r->running_pts, ==, timed[i].running);
-    g_assert_cmpuint (r->duration, ==, 20 * MS);
+    g_assert_cmpuint (
+        r->duration, ==, timed[i].duration ? timed[i].duration : 20 * MS);
   }
   g_array_unref (records);
 }
@@ -101,8 +103,8 @@ test_segments (void)
   static const struct timed timed[] = {
     { { .start = 10 * S }, 10 * S, 0 },
     { { .start = 10 * S }, 10 * S + 33333333, 33333333 },
-    { { .rate = 2, .start = 1 * S, .base = 5 * S }, 2 * S, 5500 * MS },
-    { { .rate = 0.5, .base = 6 * S }, 1 * S, 8 * S },
+    { { .rate = 2, .start = 1 * S, .base = 5 * S }, 2 * S, 5500 * MS, 10 * MS },
+    { { .rate = 0.5, .base = 6 * S }, 1 * S, 8 * S, 40 * MS },
     { { .start = 2 * S, .base = 9 * S, .offset = 500 * MS }, 3 * S, 9500 * MS },
     { { .rate = -1, .stop = 4 * S, .base = 20 * S }, 3900 * MS, 20100 * MS },
     { { .rate = -1, .stop = 4 * S, .base = 20 * S }, 3800 * MS, 20200 * MS },
@@ -172,48 +174,62 @@ test_no_times (void)
 
 /* --- flags and the rest -------------------------------------------------- */
 
-/* GST_VIDEO_BUFFER_FLAG_INTERLACED, _TFF, _RFF, _ONEFIELD */
-#define VIDEO_FLAGS (0xfu << 20)
+/* Every bit that is a flag of buffers, those of video included (INTERLACED, TFF,
+ * RFF, ONEFIELD, ...), but for the one about memory; then none, and all. */
+static guint
+collect_flags (guint flags[])
+{
+  guint n = 0, all = 0;
+
+  for (guint bit = GST_MINI_OBJECT_FLAG_LAST; bit != 0; bit <<= 1)
+    if (bit != GST_BUFFER_FLAG_TAG_MEMORY)
+      all |= flags[n++] = bit;
+  flags[n++] = 0;
+  flags[n++] = all;
+  return n;
+}
+
+static struct player_record
+flagged (guint i, guint flags)
+{
+  return (struct player_record){ .pts = i * S,
+    .dts = i * S - (i ? 3 * MS : 0),
+    .duration = i * MS + 1,
+    .offset = 1000 + i,
+    .offset_end = G_GUINT64_CONSTANT (1) << 40 | i,
+    .flags = flags,
+    .size = 1 + i };
+}
 
 static void
 test_flags_and_offsets (void)
 {
-  static const guint flags[] = { 0, GST_BUFFER_FLAG_DISCONT,
-    GST_BUFFER_FLAG_HEADER, GST_BUFFER_FLAG_DELTA_UNIT,
-    GST_BUFFER_FLAG_CORRUPTED, GST_BUFFER_FLAG_MARKER, GST_BUFFER_FLAG_GAP,
-    GST_BUFFER_FLAG_DROPPABLE, GST_BUFFER_FLAG_RESYNC, GST_BUFFER_FLAG_LIVE,
-    GST_BUFFER_FLAG_NON_DROPPABLE, VIDEO_FLAGS,
-    GST_BUFFER_FLAG_MARKER | GST_BUFFER_FLAG_DELTA_UNIT | 1u << 20 };
+  guint flags[34], n = collect_flags (flags);
   struct player producer, consumer;
   GArray *records;
 
   start_pair (&producer, &consumer);
-  for (guint i = 0; i < G_N_ELEMENTS (flags); i++) {
-    struct player_record r = { .pts = i * S,
-      .dts = i * S - (i ? 3 * MS : 0),
-      .duration = i * MS + 1,
-      .offset = 1000 + i,
-      .offset_end = G_GUINT64_CONSTANT (1) << 40 | i,
-      .flags = flags[i],
-      .size = 1 + i };
+  for (guint i = 0; i < n; i++) {
+    struct player_record r = flagged (i, flags[i]);
 
     player_push (&producer, "feed", NULL, &r);
   }
   records = finish (&producer, &consumer);
-  g_assert_cmpuint (records->len, ==, G_N_ELEMENTS (flags));
-  for (guint i = 0; i < records->len; i++) {
+  g_assert_cmpuint (records->len, ==, n);
+  for (guint i = 0; i < n; i++) {
     const struct player_record *r = record_at (records, i);
+    struct player_record sent = flagged (i, flags[i]);
 
     /* The first buffer of a source does not follow from anything. */
     g_assert_cmphex (r->flags & ~(GST_MINI_OBJECT_FLAG_LAST - 1)
                          & ~(guint64) GST_BUFFER_FLAG_TAG_MEMORY,
         ==, flags[i] | (i == 0 ? GST_BUFFER_FLAG_DISCONT : 0));
-    g_assert_cmpuint (r->pts, ==, i * S);
-    g_assert_cmpuint (r->dts, ==, i * S - (i ? 3 * MS : 0));
-    g_assert_cmpuint (r->duration, ==, i * MS + 1);
-    g_assert_cmpuint (r->offset, ==, 1000 + i);
-    g_assert_cmpuint (r->offset_end, ==, G_GUINT64_CONSTANT (1) << 40 | i);
-    g_assert_cmpuint (r->size, ==, 1 + i);
+    g_assert_cmpuint (r->pts, ==, sent.pts);
+    g_assert_cmpuint (r->dts, ==, sent.dts);
+    g_assert_cmpuint (r->duration, ==, sent.duration);
+    g_assert_cmpuint (r->offset, ==, sent.offset);
+    g_assert_cmpuint (r->offset_end, ==, sent.offset_end);
+    g_assert_cmpuint (r->size, ==, sent.size);
   }
   g_array_unref (records);
 }

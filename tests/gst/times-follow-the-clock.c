@@ -35,13 +35,6 @@ launch_consumer (struct player *consumer, const char *address)
   player_tap (consumer, "out", PLAYER_LOOK_AWAY);
 }
 
-/* Of an end's running time 0. */
-static int64_t
-monotonic_base (const struct player_times *t)
-{
-  return (int64_t) (t->base_time - t->clock_now + t->monotonic_now);
-}
-
 /* As the consumer has told: 0 unless its first frame would have lain before
  * its start. A loaded machine delays a first frame for that long, too. */
 static int64_t
@@ -65,52 +58,71 @@ find_offset (GArray *records, uint64_t offset)
   g_assert_not_reached ();
 }
 
-/* Compares what the producer presents from `since` on, by CLOCK_MONOTONIC;
- * gives how many frames there were. */
+/* What both ends noted down of one frame. */
+struct pair {
+  const struct player_record *sent;
+  const struct player_record *got;
+  uint64_t latency; /* of the producer's sink */
+  int64_t shift; /* that the consumer has told */
+};
+
+/* Calls `compare` for each frame so far; gives for how many it says true. */
 static guint
-compare_times (struct player *producer, struct player *consumer, uint64_t since,
-    int64_t tolerance)
+for_each_frame (struct player *producer, struct player *consumer,
+    bool (*compare) (const struct pair *pair, void *data), void *data)
 {
   GArray *got = player_get_records (consumer, "out");
   GArray *sent = player_get_records (producer, "sink"); /* what was got, too */
-  struct player_times in = player_get_times (producer, "sink");
-  struct player_times out = player_get_times (consumer, "out");
-  int64_t shift = shift_of (consumer), in_base = monotonic_base (&in);
-  int64_t out_base = monotonic_base (&out);
+  struct pair pair = {
+    .latency = player_get_times (producer, "sink").latency,
+    .shift = shift_of (consumer),
+  };
   guint n = 0;
 
-  if (tolerance == 0) { /* one clock: no need to measure */
-    in_base = (int64_t) in.base_time;
-    out_base = (int64_t) out.base_time;
-  }
-  g_assert_cmpuint (in.latency, >=, LATENCY);
+  g_assert_cmpuint (pair.latency, >=, LATENCY);
   for (guint i = 0; i < got->len; i++) {
-    const struct player_record *r =
-        &g_array_index (got, struct player_record, i);
-    int64_t presented = find_offset (sent, r->offset)->running_pts + in_base
-                        + (int64_t) in.latency;
-
-    if (presented < (int64_t) since)
-      continue;
-    n++;
-    if (llabs (r->running_pts - (presented - out_base + shift)) > tolerance)
-      g_error ("frame %u at %" G_GINT64_FORMAT ", not %" G_GINT64_FORMAT, i,
-          r->running_pts, presented - out_base + shift);
+    pair.got = &g_array_index (got, struct player_record, i);
+    pair.sent = find_offset (sent, pair.got->offset);
+    n += compare (&pair, data);
   }
   g_array_unref (sent);
   g_array_unref (got);
   return n;
 }
 
-static void
-assert_presented_at_once (struct player *producer, struct player *consumer,
-    uint64_t since, int64_t tolerance)
+/* --- base times ---------------------------------------------------------- */
+
+struct bases {
+  uint64_t in;
+  uint64_t out;
+  uint64_t since; /* only what is presented from then on */
+};
+
+static bool
+compare_exactly (const struct pair *pair, void *data)
 {
-  harness_wait_until (
-      compare_times (producer, consumer, since, tolerance) >= ENOUGH);
+  struct bases *bases = data;
+  int64_t presented =
+      pair->sent->running_pts + (int64_t) (bases->in + pair->latency);
+
+  if (presented < (int64_t) bases->since)
+    return false;
+  g_assert_cmpint (pair->got->running_pts, ==,
+      presented - (int64_t) bases->out + pair->shift);
+  return true;
 }
 
-/* --- clocks and base times ----------------------------------------------- */
+static void
+assert_presented_at_once (
+    struct player *producer, struct player *consumer, uint64_t since)
+{
+  struct bases bases = { .in = player_get_times (producer, "sink").base_time,
+    .out = player_get_times (consumer, "out").base_time,
+    .since = since };
+
+  harness_wait_until (
+      for_each_frame (producer, consumer, compare_exactly, &bases) >= ENOUGH);
+}
 
 /* Then it gets another base time. */
 static void
@@ -132,51 +144,134 @@ test_base_times (void)
   player_reach (&producer, GST_STATE_PLAYING);
   player_wait_count (&producer, "sink", ENOUGH);
   player_reach (&consumer, GST_STATE_PLAYING);
-  assert_presented_at_once (&producer, &consumer, 0, 0);
+  assert_presented_at_once (&producer, &consumer, 0);
   pause_for_a_while (&producer);
-  assert_presented_at_once (&producer, &consumer, gst_util_get_timestamp (), 0);
+  assert_presented_at_once (&producer, &consumer, gst_util_get_timestamp ());
   pause_for_a_while (&consumer);
-  assert_presented_at_once (&producer, &consumer, gst_util_get_timestamp (), 0);
+  assert_presented_at_once (&producer, &consumer, gst_util_get_timestamp ());
   player_stop (&consumer);
   player_stop (&producer);
 }
 
+/* --- clocks -------------------------------------------------------------- */
+
+/* Both ends correct their clock when it is a millisecond off. What one notes
+ * down about its clock it does before, or after, the frame is published and
+ * received, and meanwhile a clock may gain. */
+static int64_t
+tolerance (const struct pair *pair)
+{
+  return 2 * MS + MS / 10
+         + (int64_t) (pair->sent->uncertainty + pair->got->uncertainty)
+         + (int64_t) (pair->got->at - pair->sent->at) / 500;
+}
+
+/* Once a frame may be off: a clock that follows another may just have been
+ * set. */
+static bool
+compare_by_clocks (const struct pair *pair, void *data)
+{
+  bool *was_off = data;
+  int64_t presented =
+      pair->sent->running_pts + (int64_t) pair->latency + pair->sent->base;
+  int64_t expected = presented - pair->got->base + pair->shift;
+  bool off = llabs (pair->got->running_pts - expected) > tolerance (pair);
+
+  if (off && *was_off)
+    g_error ("frame %" G_GUINT64_FORMAT " at %" G_GINT64_FORMAT
+             ", not %" G_GINT64_FORMAT,
+        pair->got->offset, pair->got->running_pts, expected);
+  *was_off = off;
+  return true;
+}
+
 static void
-check_clocks (bool producer_realtime, bool consumer_realtime)
+assert_presented_by_clocks (
+    struct player *producer, struct player *consumer, guint n)
+{
+  bool off = false;
+
+  player_wait_count (consumer, "out", n);
+  for_each_frame (producer, consumer, compare_by_clocks, &off);
+  player_stop (consumer);
+  player_stop (producer);
+}
+
+static void
+check_clocks (const char *producer_clock, const char *consumer_clock, guint n)
 {
   const char *address = harness_path ("socket");
   struct player producer, consumer;
 
   launch_producer (&producer, address);
   launch_consumer (&consumer, address);
-  if (producer_realtime)
-    player_use_realtime_clock (&producer);
-  if (consumer_realtime)
-    player_use_realtime_clock (&consumer);
+  if (producer_clock)
+    player_use_clock (&producer, producer_clock);
+  if (consumer_clock)
+    player_use_clock (&consumer, consumer_clock);
   player_reach (&producer, GST_STATE_PLAYING);
   player_wait_count (&producer, "sink", ENOUGH);
   player_reach (&consumer, GST_STATE_PLAYING);
-  assert_presented_at_once (&producer, &consumer, 0, 1 * MS);
-  player_stop (&consumer);
-  player_stop (&producer);
+  assert_presented_by_clocks (&producer, &consumer, n);
 }
 
 static void
 test_other_clock_at_producer (void)
 {
-  check_clocks (true, false);
+  check_clocks ("realtime", NULL, ENOUGH);
 }
 
 static void
 test_other_clock_at_consumer (void)
 {
-  check_clocks (false, true);
+  check_clocks (NULL, "realtime", ENOUGH);
 }
 
 static void
 test_other_clocks (void)
 {
-  check_clocks (true, true);
+  check_clocks ("realtime", "realtime", ENOUGH);
+}
+
+/* For so long that one that was believed would be off. */
+#define LONG 400
+
+static void
+test_fast_clock_at_producer (void)
+{
+  check_clocks ("fast", NULL, LONG);
+}
+
+static void
+test_fast_clock_at_consumer (void)
+{
+  check_clocks (NULL, "fast", LONG);
+}
+
+static void
+test_network_clock (void)
+{
+  const char *address = harness_path ("socket");
+  struct player producer, consumer;
+  g_autofree char *description = NULL;
+  int port;
+
+  launch_producer (&producer, address);
+  launch_consumer (&consumer, address);
+  player_use_clock (&producer, "fast");
+  port = player_serve_clock (&producer);
+  if (port == 0) {
+    g_test_skip ("no UDP on 127.0.0.1");
+    player_stop (&consumer);
+    player_stop (&producer);
+    return;
+  }
+  description = g_strdup_printf ("net %d", port);
+  player_use_clock (&consumer, description);
+  player_reach (&producer, GST_STATE_PLAYING);
+  player_wait_count (&producer, "sink", ENOUGH);
+  player_reach (&consumer, GST_STATE_PLAYING);
+  assert_presented_by_clocks (&producer, &consumer, LONG);
 }
 
 static void
@@ -200,6 +295,59 @@ test_latency_query (void)
   player_reach (&consumer, GST_STATE_PLAYING);
   latency = player_query_latency (&consumer, "src");
   g_assert_false (latency.live);
+  player_stop (&consumer);
+  player_stop (&producer);
+}
+
+/* --- a sink that waits for its clock ------------------------------------- */
+
+#define DEADLINE (30 * GST_MSECOND) /* what the sink takes for itself */
+#define EARLIEST 1000 /* ns by which a clock may call a time reached */
+
+/* Frames come when the producer presents them, and have that time; so the sink
+ * has all of its own latency left, and shows none before its time. */
+static void
+test_frames_are_shown_in_time (void)
+{
+  const char *address = harness_path ("socket");
+  struct player producer, consumer;
+  struct player_times in;
+  guint first;
+  GArray *shown, *sent;
+  int64_t soonest = INT64_MAX;
+
+  launch_producer (&producer, address);
+  player_start (&consumer);
+  player_launch (&consumer,
+      "xmemsrc socket-path=%s delivery=every connection-timeout=0 ! "
+      "fakesink name=out sync=true qos=true processing-deadline=%d",
+      address, (int) DEADLINE);
+  player_tap_rendered (&consumer, "out");
+  player_set_state (
+      &consumer, GST_STATE_PLAYING); /* first: nothing is shifted */
+  player_reach (&producer, GST_STATE_PLAYING);
+  /* The pipeline distributes its latency when the first frames are there. */
+  harness_wait_until (player_get_times (&consumer, "out").latency == DEADLINE);
+  first = player_count (&consumer, "out") + 2;
+  player_wait_count (&consumer, "out", first + ENOUGH);
+  in = player_get_times (&producer, "sink");
+  shown = player_get_records (&consumer, "out");
+  sent = player_get_records (&producer, "sink");
+  for (guint i = first; i < shown->len; i++) {
+    const struct player_record *r =
+        &g_array_index (shown, struct player_record, i);
+    int64_t presented = find_offset (sent, r->offset)->running_pts
+                        + (int64_t) (in.base_time + in.latency);
+    int64_t late = (int64_t) r->at - presented - (int64_t) DEADLINE;
+
+    g_assert_cmpuint (r->offset, ==, r[-1].offset + 1);
+    g_assert_cmpint (late, >=, -EARLIEST);
+    soonest = MIN (soonest, late);
+  }
+  g_assert_cmpuint (player_stat (&consumer, "out", "dropped"), ==, 0);
+  g_test_message ("the best was shown %.3f ms after its time", soonest / 1e6);
+  g_array_unref (shown);
+  g_array_unref (sent);
   player_stop (&consumer);
   player_stop (&producer);
 }
@@ -395,7 +543,14 @@ main (int argc, char **argv)
   harness_add (
       "/gst/clock/other-clock-at-consumer", test_other_clock_at_consumer);
   harness_add ("/gst/clock/other-clocks", test_other_clocks);
+  harness_add (
+      "/gst/clock/fast-clock-at-producer", test_fast_clock_at_producer);
+  harness_add (
+      "/gst/clock/fast-clock-at-consumer", test_fast_clock_at_consumer);
+  harness_add ("/gst/clock/network-clock", test_network_clock);
   harness_add ("/gst/clock/latency-query", test_latency_query);
+  harness_add (
+      "/gst/clock/frames-are-shown-in-time", test_frames_are_shown_in_time);
   harness_add (
       "/gst/clock/late-frames-are-shifted", test_late_frames_are_shifted);
   harness_add ("/gst/clock/late-frames-are-shown", test_late_frames_are_shown);
