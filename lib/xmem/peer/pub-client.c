@@ -12,6 +12,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include "base/clock.h"
 #include "peer/pub-private.h"
 
 /* --- sending ------------------------------------------------------------- */
@@ -123,9 +124,10 @@ send_frame (struct xmem_publisher *pub, struct pub_client *client,
   client->needs_key = false;
   send_segments (pub, client, frame);
   frame->refs++;
+  client->held_ns[client->n_held] = xmem_clock_now ();
   client->held[client->n_held++] = frame;
   pub_client_send (pub, client, frame->packet);
-  pub->stats.frames_delivered++;
+  pub_count_delivered (pub, client, frame);
 }
 
 /* --- delivery ------------------------------------------------------------ */
@@ -140,7 +142,7 @@ static void
 skip (struct xmem_publisher *pub, struct pub_client *client)
 {
   client->needs_key = true;
-  pub->stats.frames_dropped++;
+  pub_count_dropped (pub, client);
 }
 
 static void
@@ -159,6 +161,7 @@ pub_client_flush_frames (struct xmem_publisher *pub, struct pub_client *client)
   if (client->pending)
     skip (pub, client);
   drop_pending (pub, client);
+  pub_client_satisfy (client);
 }
 
 /* Without credit "latest" keeps the newest frame that can be decoded: a delta
@@ -175,7 +178,7 @@ keep_pending (struct xmem_publisher *pub, struct pub_client *client,
   }
   if (client->pending) {
     drop_pending (pub, client);
-    pub->stats.frames_dropped++;
+    pub_count_dropped (pub, client);
   }
   pub_client_send_events (pub, client, false);
   client->pending = frame;
@@ -204,10 +207,12 @@ pub_client_offer (struct xmem_publisher *pub, struct pub_client *client,
     ask_for_key (pub, client);
   } else if (pub_client_has_credit (client) && !client->pending) {
     send_frame (pub, client, frame);
-  } else if (client->delivery == XMEM_DELIVERY_LATEST) {
-    keep_pending (pub, client, frame);
   } else {
-    skip (pub, client);
+    pub_client_starve (pub, client);
+    if (client->delivery == XMEM_DELIVERY_LATEST)
+      keep_pending (pub, client, frame);
+    else
+      skip (pub, client);
   }
 }
 
@@ -248,6 +253,7 @@ pub_client_finish (struct xmem_publisher *pub, struct pub_client *client,
   send_pending (pub, client);
   pub_client_send_events (pub, client, true);
   pub_client_announce (pub, client);
+  pub_client_satisfy (client);
   client->needs_key = false;
   send_message (pub, client, message);
 }
@@ -309,6 +315,9 @@ welcome (struct xmem_publisher *pub, struct pub_client *client,
                       ? hello->n_buffers
                       : pub->params.max_buffers;
   client->delivery = (enum xmem_delivery) hello->delivery;
+  if (hello->name.size > 0)
+    memcpy (client->name, hello->name.data, hello->name.size);
+  client->next_sequence = pub->next_sequence;
   client->state = PUB_CLIENT_ACTIVE;
   client->needs_key = pub->started;
   client->wants_events = hello->features & XMEM_WIRE_FEATURE_EVENTS;
@@ -364,6 +373,8 @@ release_one (
     client->n_held--;
     memmove (&client->held[i], &client->held[i + 1],
         (client->n_held - i) * sizeof (client->held[0]));
+    memmove (&client->held_ns[i], &client->held_ns[i + 1],
+        (client->n_held - i) * sizeof (client->held_ns[0]));
     return true;
   }
   return false;
@@ -382,6 +393,7 @@ pub_client_release (struct xmem_publisher *pub, struct pub_client *client,
         pub, client, XMEM_PROTOCOL, "a release of what was not held");
     return;
   }
+  pub_client_satisfy (client);
   if (client->pending && pub_client_has_credit (client)) {
     send_pending (pub, client);
     pub_client_announce (pub, client);

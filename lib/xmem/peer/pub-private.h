@@ -3,6 +3,8 @@
  *   pub-frame.c      frames, streams and segments that are out
  *   pub-client.c     one subscriber's account
  *   pub-event.c      events, both ways
+ *   pub-patience.c   how long a client without room is waited for
+ *   pub-figures.c    what is counted
  *   publisher.c      the public functions and the I/O thread
  * Everything here is guarded by xmem_publisher.lock unless it says
  * otherwise. */
@@ -86,13 +88,22 @@ struct pub_client {
   bool wants_write; /* epoll tells when its socket has room */
   bool wants_events;
   bool announced; /* client_connected was called for it */
+  bool stuck; /* evicted for that; client_stuck is yet to be called */
   int fd_number; /* what the callbacks call it */
+  pid_t pid; /* 0: not known */
+  char name[XMEM_WIRE_MAX_NAME + 1];
   bool needs_key; /* joined or skipped: no delta units before a key unit */
   enum xmem_delivery delivery;
   uint32_t grant;
   uint32_t epoch; /* of the stream it was last told */
+  uint64_t delivered;
+  uint64_t dropped;
+  uint64_t next_sequence; /* behind the newest frame it was sent */
+  int64_t starved_ns; /* when a frame first found no room, after the last
+                         release; 0: none did */
   unsigned n_held;
   struct pub_frame *held[XMEM_PUB_MAX_HELD];
+  int64_t held_ns[XMEM_PUB_MAX_HELD]; /* since when */
   struct pub_frame *pending; /* "latest": waits for credit */
   unsigned n_events; /* not sent yet */
   unsigned n_ahead; /* those of them that come before `pending` */
@@ -109,6 +120,8 @@ struct xmem_publisher {
   struct xmem_listener listener;
   int epoll_fd;
   int wake_fd; /* an eventfd that ends an epoll_wait */
+  int timer_fd; /* when to look for stuck clients; -1 without a limit */
+  bool timer_runs;
   bool started; /* a frame was published since the last end of stream */
   bool ended; /* no frame was published since there was one */
   bool key_asked; /* key_unit_wanted was called, or will be, and there was no
@@ -235,6 +248,32 @@ void pub_client_gone (struct xmem_publisher *pub, struct pub_client *client);
 
 /* Flushes its queue and asks for, or no longer for, room in its socket. */
 void pub_client_flush (struct xmem_publisher *pub, struct pub_client *client);
+
+/* --- pub-patience.c ------------------------------------------------------ */
+
+int pub_patience_init (struct xmem_publisher *pub, struct xmem_error *error);
+void pub_patience_clear (struct xmem_publisher *pub);
+
+/* A frame is there for which the client has no room. */
+void pub_client_starve (struct xmem_publisher *pub, struct pub_client *client);
+/* It has released something, or nothing waits for it any more. */
+void pub_client_satisfy (struct pub_client *client);
+
+/* Until when to wait for clients that want every frame and have no room; 0
+ * when there are none. */
+int64_t pub_patience_end (struct xmem_publisher *pub);
+
+/* The timer has run out: evicts those that are stuck. */
+void pub_evict_stuck (struct xmem_publisher *pub);
+
+/* --- pub-figures.c ------------------------------------------------------- */
+
+void pub_count_delivered (struct xmem_publisher *pub, struct pub_client *client,
+    const struct pub_frame *frame);
+void pub_count_dropped (struct xmem_publisher *pub, struct pub_client *client);
+
+void pub_client_describe (const struct xmem_publisher *pub,
+    const struct pub_client *client, struct xmem_publisher_client *client_out);
 
 /* --- publisher.c --------------------------------------------------------- */
 

@@ -68,7 +68,7 @@ add_client (struct xmem_publisher *pub, int take_fd)
   struct epoll_event event = { .events = EPOLLIN };
   struct pub_client *client;
   uid_t uid = (uid_t) -1;
-  pid_t pid;
+  bool known;
 
   if (pub->n_connections >= pub->max_connections)
     return;
@@ -77,10 +77,10 @@ add_client (struct xmem_publisher *pub, int take_fd)
     return;
   event.data.ptr = client;
   xmem_connection_init (&client->connection, fd);
+  known = xmem_connection_get_peer (&client->connection, &client->pid, &uid);
   /* An abstract address has no permissions: same user only. */
   if ((xmem_address_is_abstract (&pub->listener.address)
-          && (!xmem_connection_get_peer (&client->connection, &pid, &uid)
-              || uid != geteuid ()))
+          && (!known || uid != geteuid ()))
       || epoll_ctl (pub->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
     free (client);
     return;
@@ -161,6 +161,8 @@ handle_event (struct xmem_publisher *pub, const struct epoll_event *event)
     accept_clients (pub);
   } else if (event->data.ptr == &pub->wake_fd) {
     (void) !read (pub->wake_fd, &count, sizeof (count));
+  } else if (event->data.ptr == &pub->timer_fd) {
+    pub_evict_stuck (pub);
   } else if (client->state == PUB_CLIENT_EVICTED) {
     if (event->events & (EPOLLHUP | EPOLLERR))
       pub_client_gone (pub, client);
@@ -214,13 +216,34 @@ next_change (struct xmem_publisher *pub, bool may_forget, int *fd_out,
   return false;
 }
 
+/* Finds a client that was evicted for being stuck, of whom the application has
+ * yet to hear. */
+static bool
+next_stuck (
+    struct xmem_publisher *pub, struct xmem_publisher_client *client_out)
+{
+  xmem_scoped_lock (&pub->lock);
+
+  for (struct pub_client *c = pub->clients; c; c = c->next) {
+    if (!c->stuck || pub->closing)
+      continue;
+    c->stuck = false;
+    pub_client_describe (pub, c, client_out);
+    return true;
+  }
+  return false;
+}
+
 /* Only who handles events may forget clients: an event may still name one. */
 static void
 run_callbacks (struct xmem_publisher *pub, bool may_forget)
 {
+  struct xmem_publisher_client stuck;
   int fd;
   bool connected;
 
+  while (pub->params.client_stuck && next_stuck (pub, &stuck))
+    pub->params.client_stuck (&stuck, pub->params.user_data);
   while (next_change (pub, may_forget, &fd, &connected)) {
     void (*callback) (int, void *) = connected
                                          ? pub->params.client_connected
@@ -273,6 +296,7 @@ destroy (struct xmem_publisher *pub)
   pub_retire_segments (pub, true);
   pub_stream_unref (pub->stream);
   xmem_listener_close (&pub->listener);
+  pub_patience_clear (pub);
   if (pub->wake_fd >= 0)
     close (pub->wake_fd);
   if (pub->epoll_fd >= 0)
@@ -367,7 +391,7 @@ init_io (struct xmem_publisher *pub, struct xmem_error *error)
   if (r < 0
       || epoll_ctl (pub->epoll_fd, EPOLL_CTL_ADD, pub->listener.fd, &event) < 0)
     return xmem_error_set (error, XMEM_SYSTEM, errno, "cannot watch an fd");
-  return 0;
+  return pub_patience_init (pub, error);
 }
 
 /* Leaves half of the process's descriptors to others. */
@@ -415,7 +439,7 @@ xmem_publisher_new (const struct xmem_publisher_params *params,
   if (!pub)
     return xmem_error_set (error, XMEM_NO_MEMORY, 0, "no memory");
   init_locks (pub);
-  pub->listener.fd = pub->epoll_fd = pub->wake_fd = -1;
+  pub->listener.fd = pub->epoll_fd = pub->wake_fd = pub->timer_fd = -1;
   r = set_params (pub, params, error);
   if (r == 0)
     r = init_io (pub, error);
@@ -531,17 +555,20 @@ wait_changed (struct xmem_publisher *pub, int64_t deadline)
   return pub->interrupted ? XMEM_INTERRUPTED : 0;
 }
 
-/* Whether somebody who wants every frame has no room for the next. */
-static bool
-must_wait (const struct xmem_publisher *pub)
+/* Waits for those who want every frame and have no room for the next, as long
+ * as each may be waited for. */
+static int
+wait_for_room (struct xmem_publisher *pub, int64_t deadline)
 {
-  if (pub->params.flags & XMEM_PUBLISHER_LEAKY)
-    return false;
-  for (const struct pub_client *c = pub->clients; c; c = c->next)
-    if (c->state == PUB_CLIENT_ACTIVE && !c->broken
-        && c->delivery == XMEM_DELIVERY_EVERY && !pub_client_has_credit (c))
-      return true;
-  return false;
+  int64_t end;
+  int r = 0;
+
+  while (r == 0 && (end = pub_patience_end (pub)) > 0) {
+    r = wait_changed (pub, end < deadline ? end : deadline);
+    if (r == XMEM_AGAIN && end < deadline)
+      r = 0;
+  }
+  return r;
 }
 
 static int
@@ -557,10 +584,8 @@ publish_locked (struct xmem_publisher *pub, const struct xmem_publish *publish,
     int64_t deadline, struct xmem_error *error)
 {
   struct pub_frame *frame;
-  int r = 0;
+  int r = wait_for_room (pub, deadline);
 
-  while (r == 0 && must_wait (pub))
-    r = wait_changed (pub, deadline);
   if (r != 0)
     return xmem_error_set (error, r, 0, "a subscriber has no room");
   pub_retire_segments (pub, false);
@@ -704,13 +729,4 @@ xmem_publisher_interrupt (struct xmem_publisher *pub, bool interrupted)
 
   pub->interrupted = interrupted || pub->closing;
   pthread_cond_broadcast (&pub->changed);
-}
-
-void
-xmem_publisher_get_stats (
-    struct xmem_publisher *pub, struct xmem_publisher_stats *stats_out)
-{
-  xmem_scoped_lock (&pub->lock);
-
-  *stats_out = pub->stats;
 }

@@ -39,6 +39,29 @@ enum xmem_publisher_flags {
   XMEM_PUBLISHER_LEAKY = 1 << 1,
 };
 
+enum xmem_client_state {
+  XMEM_CLIENT_ACTIVE = 0, /* gets frames */
+  XMEM_CLIENT_LEFT = 1, /* keeps frames; gets no more, as it wished */
+  XMEM_CLIENT_EVICTED = 2, /* the same, since it broke the rules or was stuck */
+};
+
+/* One subscriber as its publisher sees it. */
+struct xmem_publisher_client {
+  int fd; /* what the callbacks call it */
+  int pid; /* in our namespace, as the kernel says; 0: not visible in it */
+  enum xmem_client_state state;
+  enum xmem_delivery delivery;
+  uint32_t grant; /* frames that it may hold */
+  uint32_t frames_held;
+  uint64_t frames_delivered;
+  uint64_t frames_dropped; /* on purpose */
+  uint64_t lag; /* frames published since the newest one it was sent; before
+                   the first, since it joined */
+  uint64_t oldest_held_ns; /* since it was sent the oldest frame that it holds;
+                              0 without one */
+  char name[256]; /* as it calls itself: any bytes, then zeros */
+};
+
 struct xmem_publisher_params {
   size_t struct_size; /* sizeof (struct xmem_publisher_params) */
   const char *address; /* NULL: XMEM_DEFAULT_ADDRESS */
@@ -48,7 +71,6 @@ struct xmem_publisher_params {
                            left counts while it keeps frames */
   uint32_t max_buffers; /* most frames one client may hold; 0: 4; at most
                            XMEM_MAX_GRANT */
-
   /* Called from the I/O thread (or from dispatch), no lock held, possibly
    * before xmem_publisher_new () has returned: *publisher_out is set by then.
    * xmem_publisher_free () calls the second for everybody who is connected;
@@ -76,6 +98,18 @@ struct xmem_publisher_params {
    * XMEM_FRAME_DELTA_UNIT. Once, until a frame without that flag is
    * published, however many subscribers wait for it. */
   void (*key_unit_wanted) (void *user_data);
+  /* A client was given up for client_timeout_ns, on the same terms as
+   * client_disconnected, which follows; @client lives as long as the call. */
+  void (*client_stuck) (
+      const struct xmem_publisher_client *client, void *user_data);
+
+  /* How long a frame may wait for a subscriber that holds its full grant and
+   * gives nothing back, in ns; 0: no limit. After the first, a subscriber with
+   * delivery "every" loses frames rather than being waited for, until it has
+   * released one. After the second any subscriber is given up: it gets no more
+   * frames, what it holds stays untouched until it hangs up. */
+  uint64_t max_wait_ns;
+  uint64_t client_timeout_ns;
 };
 
 /**
@@ -137,7 +171,8 @@ struct xmem_publish {
  * Sends one frame to every subscriber that is due one.
  *
  * A subscriber with delivery "every" that holds its full grant makes the call
- * wait, unless the publisher is leaky. One with delivery "latest" never does.
+ * wait, unless the publisher is leaky, for at most max_wait_ns. One with
+ * delivery "latest" never does.
  *
  * @timeout_ns: how long to wait for "every" subscribers.
  * Blocks: up to @timeout_ns; xmem_publisher_interrupt () ends the wait.
@@ -235,6 +270,16 @@ struct xmem_publisher_stats {
 
 XMEM_API void xmem_publisher_get_stats (
     struct xmem_publisher *publisher, struct xmem_publisher_stats *stats_out);
+
+/**
+ * The subscribers, in the order in which they came: all that get frames, and
+ * all that have left or were evicted and keep some.
+ *
+ * @clients_out: the first @n_clients of them; NULL with 0.
+ * Blocks: never. Returns: how many there are, which may be more.
+ */
+XMEM_API size_t xmem_publisher_get_clients (struct xmem_publisher *publisher,
+    struct xmem_publisher_client *clients_out, size_t n_clients);
 
 XMEM_END_DECLS
 #endif
