@@ -60,6 +60,7 @@ enum {
   PROP_MAX_WAIT,
   PROP_CLIENT_TIMEOUT,
   PROP_ALLOW_COPY,
+  PROP_REPLAY_LAST,
   PROP_STATS,
 };
 
@@ -81,6 +82,7 @@ struct _GstXmemSink {
   guint64 max_wait;
   guint64 client_timeout;
   gboolean allow_copy;
+  gboolean replay_last;
 
   /* From start to stop; changed under the object lock */
   struct xmem_publisher *publisher;
@@ -213,6 +215,8 @@ gst_xmem_sink_start (GstBaseSink *sink)
   params.max_buffers = self->max_buffers;
   params.flags =
       self->leaky_type == GST_XMEM_LEAKY_UPSTREAM ? XMEM_PUBLISHER_LEAKY : 0;
+  if (self->replay_last)
+    params.flags |= XMEM_PUBLISHER_REPLAY_LAST;
   params.max_wait_ns = self->max_wait;
   params.client_timeout_ns = self->client_timeout;
   params.client_connected = client_connected;
@@ -612,6 +616,9 @@ gst_xmem_sink_set_property (
     case PROP_ALLOW_COPY:
       self->allow_copy = g_value_get_boolean (value);
       break;
+    case PROP_REPLAY_LAST:
+      self->replay_last = g_value_get_boolean (value);
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
   }
@@ -662,6 +669,9 @@ gst_xmem_sink_get_property (
       break;
     case PROP_ALLOW_COPY:
       g_value_set_boolean (value, self->allow_copy);
+      break;
+    case PROP_REPLAY_LAST:
+      g_value_set_boolean (value, self->replay_last);
       break;
     case PROP_STATS:
       g_value_take_boxed (value, make_stats (self));
@@ -743,6 +753,12 @@ install_properties (GObjectClass *klass)
           "Copy memory that other processes cannot map; false makes it an "
           "error",
           TRUE, rw));
+  g_object_class_install_property (klass, PROP_REPLAY_LAST,
+      g_param_spec_boolean ("replay-last", "Replay last",
+          "Keep the last frame and send it to consumers that join later, as "
+          "one "
+          "of that moment",
+          FALSE, rw));
   g_object_class_install_property (klass, PROP_STATS,
       g_param_spec_boxed ("stats", "Statistics",
           "Frames published, delivered, dropped, copied or not, pool, metas "

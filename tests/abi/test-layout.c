@@ -222,6 +222,7 @@ test_numbers (void)
   g_assert_cmpint (XMEM_EVENT_FLUSH, ==, 4);
   g_assert_cmpint (XMEM_MAX_STICKY_EVENTS, ==, 64);
   g_assert_cmpint (XMEM_PUBLISHER_LEAKY, ==, 2);
+  g_assert_cmpint (XMEM_PUBLISHER_REPLAY_LAST, ==, 4);
   g_assert_cmpint (XMEM_CLIENT_ACTIVE, ==, 0);
   g_assert_cmpint (XMEM_CLIENT_EVICTED, ==, 2);
   g_assert_cmpint (XMEM_TIME_NONE, ==, INT64_MIN);

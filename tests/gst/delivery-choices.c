@@ -159,6 +159,111 @@ test_slow_one_loses_frames_after_max_wait (void)
   player_stop (&producer);
 }
 
+/* --- those that come late ------------------------------------------------ */
+
+static void
+push (struct player *producer, uint64_t size)
+{
+  const struct player_record record = { .pts = 0,
+    .dts = GST_CLOCK_TIME_NONE,
+    .duration = GST_CLOCK_TIME_NONE,
+    .offset = size,
+    .offset_end = GST_BUFFER_OFFSET_NONE,
+    .size = size };
+
+  player_push (producer, "in", NULL, &record);
+}
+
+static void
+start_idle_producer (
+    struct player *producer, const char *address, const char *properties)
+{
+  player_start (producer);
+  player_play (producer,
+      "appsrc name=in format=time caps=application/x-test,n=(int)1 ! "
+      "xmemsink name=sink socket-path=%s sync=false %s",
+      address, properties);
+  push (producer, 1000);
+  player_wait_stat (producer, "sink", "frames-published", 1);
+}
+
+/* Who comes now gets a frame of this size, in caps with this n. */
+static void
+start_late_joiner (struct player *consumer, const char *address, unsigned n,
+    uint64_t size, const char *properties)
+{
+  const struct player_record *record;
+  GArray *records;
+
+  player_start (consumer);
+  player_launch (consumer,
+      "xmemsrc name=src socket-path=%s %s ! application/x-test,n=(int)%u ! "
+      "fakesink name=out sync=false",
+      address, properties, n);
+  player_tap (consumer, "out", PLAYER_LOOK_SUM);
+  player_set_state (consumer, GST_STATE_PLAYING);
+  player_wait_count (consumer, "out", 1);
+  records = player_get_records (consumer, "out");
+  record = &g_array_index (records, struct player_record, 0);
+  g_assert_cmpuint (record->offset, ==, size);
+  g_assert_cmpuint (record->size, ==, size);
+  /* As if it had been sent to it now. */
+  g_assert_cmpint (record->running_pts, >, 0);
+  g_assert_cmpuint (player_count_messages (consumer, "xmem-time-shift"), ==, 0);
+  g_array_unref (records);
+}
+
+static void
+test_late_joiners_see_the_last_frame (void)
+{
+  const char *address = harness_path ("socket");
+  struct player producer, a, b, c;
+
+  start_idle_producer (&producer, address, "replay-last=true");
+  start_late_joiner (&a, address, 1, 1000, "max-buffers=1");
+  start_late_joiner (&b, address, 1, 1000, "is-live=false delivery=every");
+  player_set (&producer, "in", "caps", "application/x-test,n=(int)2");
+  push (&producer, 2000);
+  g_assert_nonnull (player_wait_end (&a)); /* other caps than it takes */
+  player_wait_stat (&producer, "sink", "frames-published", 2);
+  start_late_joiner (&c, address, 2, 2000, "max-buffers=1");
+  player_stop (&c);
+  player_stop (&b);
+  player_stop (&a);
+  player_stop (&producer);
+}
+
+static void
+test_restarted_sink_has_nothing_to_replay (void)
+{
+  const char *address = harness_path ("socket");
+  struct player producer, a, b;
+
+  start_idle_producer (&producer, address, "replay-last=true");
+  start_late_joiner (&a, address, 1, 1000, "");
+  player_reach (&producer, GST_STATE_NULL);
+  player_set_state (&producer, GST_STATE_PLAYING);
+  harness_wait_until (player_count_messages (&a, "xmem-connected") == 2);
+  player_start (&b);
+  player_launch (&b,
+      "xmemsrc name=src socket-path=%s ! fakesink name=out sync=false",
+      address);
+  player_tap (&b, "out", PLAYER_LOOK_SUM);
+  player_set_state (&b, GST_STATE_PLAYING);
+  harness_wait_until (player_count_messages (&b, "xmem-connected") == 1);
+  harness_sleep_ms (50);
+  g_assert_cmpuint (player_count (&b, "out"), ==, 0);
+  g_assert_cmpuint (player_count (&a, "out"), ==, 1);
+  push (&producer, 1500);
+  player_wait_count (&b, "out", 1);
+  player_wait_count (&a, "out", 2);
+  player_stop (&b);
+  start_late_joiner (&b, address, 1, 1500, "");
+  player_stop (&b);
+  player_stop (&a);
+  player_stop (&producer);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -170,5 +275,9 @@ main (int argc, char **argv)
       "/gst/delivery/stuck-one-fails-in-words", test_stuck_one_fails_in_words);
   harness_add ("/gst/delivery/slow-one-loses-frames-after-max-wait",
       test_slow_one_loses_frames_after_max_wait);
+  harness_add ("/gst/delivery/late-joiners-see-the-last-frame",
+      test_late_joiners_see_the_last_frame);
+  harness_add ("/gst/delivery/restarted-sink-has-nothing-to-replay",
+      test_restarted_sink_has_nothing_to_replay);
   return g_test_run ();
 }

@@ -115,9 +115,9 @@ send_segments (struct xmem_publisher *pub, struct pub_client *client,
   }
 }
 
-static void
-send_frame (struct xmem_publisher *pub, struct pub_client *client,
-    struct pub_frame *frame)
+void
+pub_client_send_frame (struct xmem_publisher *pub, struct pub_client *client,
+    struct pub_frame *frame, struct xmem_packet *packet)
 {
   pub_client_send_events (pub, client, true);
   pub_client_send_stream (pub, client, frame->stream);
@@ -126,8 +126,15 @@ send_frame (struct xmem_publisher *pub, struct pub_client *client,
   frame->refs++;
   client->held_ns[client->n_held] = xmem_clock_now ();
   client->held[client->n_held++] = frame;
-  pub_client_send (pub, client, frame->packet);
+  pub_client_send (pub, client, packet);
   pub_count_delivered (pub, client, frame);
+}
+
+static void
+send_frame (struct xmem_publisher *pub, struct pub_client *client,
+    struct pub_frame *frame)
+{
+  pub_client_send_frame (pub, client, frame, frame->packet);
 }
 
 /* --- delivery ------------------------------------------------------------ */
@@ -333,6 +340,8 @@ welcome (struct xmem_publisher *pub, struct pub_client *client,
   pub_client_announce (pub, client);
   for (unsigned i = 0; i < pub->n_sticky; i++)
     pub_client_add_event (pub, client, pub->sticky[i]);
+  if (client->state == PUB_CLIENT_ACTIVE && !client->broken)
+    pub_replay_to (pub, client);
   pthread_cond_broadcast (&pub->changed);
 }
 

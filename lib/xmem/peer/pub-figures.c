@@ -77,4 +77,5 @@ xmem_publisher_get_stats (
   xmem_scoped_lock (&pub->lock);
 
   *stats_out = pub->stats;
+  stats_out->frames_held -= pub_replay_count (pub);
 }

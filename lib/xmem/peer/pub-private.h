@@ -5,6 +5,7 @@
  *   pub-event.c      events, both ways
  *   pub-patience.c   how long a client without room is waited for
  *   pub-figures.c    what is counted
+ *   pub-replay.c     the frame kept for late joiners
  *   publisher.c      the public functions and the I/O thread
  * Everything here is guarded by xmem_publisher.lock unless it says
  * otherwise. */
@@ -29,6 +30,9 @@
 struct pub_stream {
   unsigned refs;
   uint32_t epoch;
+  char *caps; /* NULL: none */
+  uint64_t base_time_ns;
+  uint64_t latency_ns;
   struct xmem_packet *packet;
 };
 
@@ -42,7 +46,8 @@ struct pub_segment {
 
 struct pub_frame {
   struct pub_frame *next_done;
-  unsigned refs; /* clients that hold it, and publish () while it runs */
+  unsigned refs; /* clients that hold it, `last`, and publish () while it
+                    runs */
   uint64_t sequence;
   uint32_t flags;
   unsigned n_segments;
@@ -137,6 +142,7 @@ struct xmem_publisher {
   uint32_t next_epoch;
   uint32_t next_segment_id;
   struct pub_stream *stream;
+  struct pub_frame *last; /* kept for late joiners, or NULL */
   unsigned n_sticky;
   struct pub_event *sticky[XMEM_MAX_STICKY_EVENTS];
   struct pub_upstream *upstream; /* the oldest */
@@ -207,6 +213,11 @@ bool pub_client_has_credit (const struct pub_client *client);
 void pub_client_offer (struct xmem_publisher *pub, struct pub_client *client,
     struct pub_frame *frame);
 
+/* Sends the frame, whatever its credit, in the form of this packet. */
+void pub_client_send_frame (struct xmem_publisher *pub,
+    struct pub_client *client, struct pub_frame *frame,
+    struct xmem_packet *packet);
+
 /* Sends the current stream unless the client knows it. */
 void pub_client_announce (
     struct xmem_publisher *pub, struct pub_client *client);
@@ -274,6 +285,18 @@ void pub_count_dropped (struct xmem_publisher *pub, struct pub_client *client);
 
 void pub_client_describe (const struct xmem_publisher *pub,
     const struct pub_client *client, struct xmem_publisher_client *client_out);
+
+/* --- pub-replay.c -------------------------------------------------------- */
+
+void pub_replay_keep (struct xmem_publisher *pub, struct pub_frame *frame);
+void pub_replay_forget (struct xmem_publisher *pub);
+/* There is a new stream: forgets the frame unless the caps are the same. */
+void pub_replay_follow (
+    struct xmem_publisher *pub, const struct pub_stream *stream);
+/* Frames that are out only because they are kept: 0 or 1. */
+unsigned pub_replay_count (const struct xmem_publisher *pub);
+/* Sends it to one who has joined. */
+void pub_replay_to (struct xmem_publisher *pub, struct pub_client *client);
 
 /* --- publisher.c --------------------------------------------------------- */
 

@@ -489,6 +489,7 @@ xmem_publisher_free (struct xmem_publisher *pub)
   epoll_ctl (pub->epoll_fd, EPOLL_CTL_DEL, pub->listener.fd, NULL);
   xmem_listener_close (&pub->listener);
   say_bye (pub);
+  pub_replay_forget (pub);
   pthread_mutex_unlock (&pub->lock);
   run_callbacks (pub, threadless);
   pthread_mutex_lock (&pub->lock);
@@ -525,17 +526,20 @@ xmem_publisher_set_stream (struct xmem_publisher *pub,
 {
   struct pub_stream *stream;
   int r;
-  xmem_scoped_lock (&pub->lock);
 
+  pthread_mutex_lock (&pub->lock);
   r = pub_stream_new (pub, info, &stream, error);
-  if (r != 0)
-    return r;
-  pub_stream_unref (pub->stream);
-  pub->stream = stream;
-  for (struct pub_client *c = pub->clients; c; c = c->next)
-    if (!c->connection.first) /* else when there is room, if it is the last */
-      pub_client_announce (pub, c);
-  return 0;
+  if (r == 0) {
+    pub_replay_follow (pub, stream);
+    pub_stream_unref (pub->stream);
+    pub->stream = stream;
+    for (struct pub_client *c = pub->clients; c; c = c->next)
+      if (!c->connection.first) /* else when there is room, if it is the last */
+        pub_client_announce (pub, c);
+  }
+  pthread_mutex_unlock (&pub->lock);
+  pub_run_done (pub); /* of the frame that was kept */
+  return r;
 }
 
 /* Waits on `changed`. Returns 0 after a wake-up, XMEM_AGAIN at the deadline,
@@ -601,6 +605,7 @@ publish_locked (struct xmem_publisher *pub, const struct xmem_publish *publish,
     pub->key_asked = pub->key_wanted = false;
   for (struct pub_client *c = pub->clients; c; c = c->next)
     pub_client_offer (pub, c, frame);
+  pub_replay_keep (pub, frame);
   pub_frame_unref (pub, frame);
   return 0;
 }
@@ -671,6 +676,8 @@ xmem_publisher_send_event (struct xmem_publisher *pub,
   pthread_mutex_lock (&pub->lock);
   r = pub_event_new (pub, event, &made, error);
   if (r == 0) {
+    if (event->flags & XMEM_EVENT_FLUSH)
+      pub_replay_forget (pub);
     for (struct pub_client *c = pub->clients; c; c = c->next)
       pub_client_add_event (pub, c, made);
     pub_event_unref (made);
@@ -689,6 +696,7 @@ xmem_publisher_send_eos (struct xmem_publisher *pub)
   eos.eos = pub->next_sequence;
   pub->started = pub->key_asked = false;
   pub->ended = true;
+  pub_replay_forget (pub);
   for (struct pub_client *c = pub->clients; c; c = c->next)
     pub_client_finish (pub, c, &eos);
   pthread_mutex_unlock (&pub->lock);
@@ -717,7 +725,7 @@ xmem_publisher_wait_released (struct xmem_publisher *pub, int64_t timeout_ns)
   int r = 0;
   xmem_scoped_lock (&pub->lock);
 
-  while (r == 0 && pub->n_frames > 0)
+  while (r == 0 && pub->n_frames > pub_replay_count (pub))
     r = wait_changed (pub, deadline);
   return r;
 }

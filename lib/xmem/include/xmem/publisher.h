@@ -37,6 +37,11 @@ enum xmem_publisher_flags {
   /* Subscribers that asked for every frame lose frames rather than hold the
    * publisher back. */
   XMEM_PUBLISHER_LEAKY = 1 << 1,
+  /* Keeps the last frame, and sends it to whoever joins later, with times of
+   * that moment; unless it is a delta unit, or other caps, a flush or an end of
+   * stream have followed. Until another takes its place its done function is
+   * not called. */
+  XMEM_PUBLISHER_REPLAY_LAST = 1 << 2,
 };
 
 enum xmem_client_state {
@@ -228,7 +233,8 @@ XMEM_API int xmem_publisher_wait_clients (
 
 /**
  * Waits until every subscriber has released every frame and the frames' done
- * functions have returned, one of which must not call this.
+ * functions have returned, one of which must not call this. A frame that is
+ * kept for XMEM_PUBLISHER_REPLAY_LAST is not waited for.
  *
  * Blocks: up to @timeout_ns. Returns: 0, XMEM_AGAIN, XMEM_INTERRUPTED.
  */
