@@ -30,6 +30,7 @@
 #include "events.h"
 #include "metas.h"
 #include "outgoing.h"
+#include "qos.h"
 #include "upstream.h"
 
 GST_DEBUG_CATEGORY_STATIC (gst_xmem_sink_debug);
@@ -92,6 +93,7 @@ struct _GstXmemSink {
   GstXmemAnnouncement announcement;
   GstXmemUpstream upstream; /* has its own lock */
   gboolean had_clients; /* as many as min-clients, once */
+  GstXmemQos qos;
   GstByteWriter metas; /* of the frame that is on its way; kept for the next */
 
   /* Figures, under the object lock */
@@ -241,6 +243,7 @@ gst_xmem_sink_start (GstBaseSink *sink)
   GST_OBJECT_UNLOCK (self);
   gst_xmem_tally_reset (&self->metas_dropped);
   self->had_clients = FALSE;
+  gst_xmem_qos_reset (&self->qos);
   gst_xmem_announcement_reset (&self->announcement);
   g_object_notify (G_OBJECT (self), "num-clients"); /* some may be there */
   GST_INFO_OBJECT (
@@ -426,6 +429,18 @@ publish (GstXmemSink *self, GstBuffer *buffer, GstXmemOutgoing *outgoing)
   return GST_FLOW_OK;
 }
 
+static void
+report_drops (GstXmemSink *self, GstBuffer *buffer)
+{
+  GstBaseSink *sink = GST_BASE_SINK (self);
+  struct xmem_publisher_stats stats;
+
+  xmem_publisher_get_stats (self->publisher, &stats);
+  gst_xmem_qos_update (&self->qos, GST_ELEMENT (self),
+      gst_base_sink_get_sync (sink), &sink->segment, buffer,
+      stats.frames_delivered, stats.frames_dropped + self->frames_skipped);
+}
+
 static GstFlowReturn
 gst_xmem_sink_render (GstBaseSink *sink, GstBuffer *buffer)
 {
@@ -449,7 +464,9 @@ gst_xmem_sink_render (GstBaseSink *sink, GstBuffer *buffer)
     return give_up (self, &error);
   GST_TRACE_OBJECT (
       self, "%s %" GST_PTR_FORMAT, foreign ? "copied" : "zero-copy", buffer);
-  return publish (self, buffer, outgoing);
+  flow = publish (self, buffer, outgoing);
+  report_drops (self, buffer);
+  return flow;
 }
 
 static void

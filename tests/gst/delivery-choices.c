@@ -79,6 +79,52 @@ test_clients_in_stats (void)
   player_stop (&producer);
 }
 
+/* Losses are in messages of both ends, with counts. */
+static void
+test_drops_are_messages (void)
+{
+  const char *address = harness_path ("socket");
+  int64_t before = g_get_monotonic_time ();
+  struct player producer, slow;
+  unsigned n;
+
+  start_producer (&producer, address, "");
+  start_consumer (&slow, "slow", address, "delivery=latest max-buffers=2");
+  player_freeze (&slow);
+  harness_wait_until (
+      player_client_stat (&producer, "sink", "slow", "lag") > 10);
+  g_assert_cmpint (
+      player_wait_message (&producer, "GstMessageQOS", "dropped"), >, 0);
+  harness_wait_until (
+      player_wait_message (&producer, "GstMessageQOS", "dropped") > 10);
+  player_thaw (&slow);
+  g_assert_cmpint (
+      player_wait_message (&slow, "GstMessageQOS", "dropped"), >, 0);
+  g_assert_cmpint (
+      player_wait_message (&slow, "GstMessageQOS", "processed"), >, 0);
+  /* One a second, however many frames. */
+  n = player_count_messages (&producer, "GstMessageQOS");
+  g_assert_cmpuint (
+      n, <=, 1 + (g_get_monotonic_time () - before) / G_USEC_PER_SEC);
+  player_stop (&slow);
+  player_stop (&producer);
+}
+
+static void
+test_without_drops_there_are_no_messages (void)
+{
+  const char *address = harness_path ("socket");
+  struct player producer, consumer;
+
+  start_producer (&producer, address, "");
+  start_consumer (&consumer, "consumer", address, "");
+  player_wait_count (&consumer, "out", MANY);
+  g_assert_cmpuint (player_count_messages (&producer, "GstMessageQOS"), ==, 0);
+  g_assert_cmpuint (player_count_messages (&consumer, "GstMessageQOS"), ==, 0);
+  player_stop (&consumer);
+  player_stop (&producer);
+}
+
 /* --- those that are stuck ------------------------------------------------ */
 
 /* Without a limit the producer would stand still for good. */
@@ -269,6 +315,9 @@ main (int argc, char **argv)
 {
   player_init (&argc, &argv);
   harness_add ("/gst/delivery/clients-in-stats", test_clients_in_stats);
+  harness_add ("/gst/delivery/drops-are-messages", test_drops_are_messages);
+  harness_add ("/gst/delivery/without-drops-there-are-no-messages",
+      test_without_drops_there_are_no_messages);
   harness_add ("/gst/delivery/stuck-one-is-disconnected-and-comes-back",
       test_stuck_one_is_disconnected_and_comes_back);
   harness_add (
