@@ -124,8 +124,9 @@ pub_client_send_frame (struct xmem_publisher *pub, struct pub_client *client,
   client->needs_key = false;
   send_segments (pub, client, frame);
   frame->refs++;
-  client->held_ns[client->n_held] = xmem_clock_now ();
-  client->held[client->n_held++] = frame;
+  client->held[client->n_held++] = (struct pub_held){ .frame = frame,
+    .since_ns = xmem_clock_now (),
+    .event_bytes = client->event_bytes_sent };
   pub_client_send (pub, client, packet);
   pub_count_delivered (pub, client, frame);
 }
@@ -338,8 +339,7 @@ welcome (struct xmem_publisher *pub, struct pub_client *client,
   m.welcome.pid = (uint32_t) getpid ();
   send_message (pub, client, &m);
   pub_client_announce (pub, client);
-  for (unsigned i = 0; i < pub->n_sticky; i++)
-    pub_client_add_event (pub, client, pub->sticky[i]);
+  pub_client_add_sticky (pub, client);
   if (client->state == PUB_CLIENT_ACTIVE && !client->broken)
     pub_replay_to (pub, client);
   pthread_cond_broadcast (&pub->changed);
@@ -376,14 +376,14 @@ release_one (
     struct xmem_publisher *pub, struct pub_client *client, uint64_t sequence)
 {
   for (unsigned i = 0; i < client->n_held; i++) {
-    if (client->held[i]->sequence != sequence)
+    if (client->held[i].frame->sequence != sequence)
       continue;
-    pub_frame_unref (pub, client->held[i]);
+    pub_frame_unref (pub, client->held[i].frame);
+    if (client->held[i].event_bytes > client->event_bytes_read)
+      client->event_bytes_read = client->held[i].event_bytes;
     client->n_held--;
     memmove (&client->held[i], &client->held[i + 1],
         (client->n_held - i) * sizeof (client->held[0]));
-    memmove (&client->held_ns[i], &client->held_ns[i + 1],
-        (client->n_held - i) * sizeof (client->held_ns[0]));
     return true;
   }
   return false;
@@ -425,8 +425,8 @@ pub_client_detach (struct xmem_publisher *pub, struct pub_client *client,
 {
   pub_client_leave (pub, client, PUB_CLIENT_LEAVING);
   for (unsigned i = client->n_held; i > 0; i--)
-    if (!is_kept (kept, client->held[i - 1]->sequence))
-      release_one (pub, client, client->held[i - 1]->sequence);
+    if (!is_kept (kept, client->held[i - 1].frame->sequence))
+      release_one (pub, client, client->held[i - 1].frame->sequence);
 }
 
 void
@@ -434,7 +434,7 @@ pub_client_gone (struct xmem_publisher *pub, struct pub_client *client)
 {
   pub_client_leave (pub, client, PUB_CLIENT_GONE);
   while (client->n_held > 0)
-    pub_frame_unref (pub, client->held[--client->n_held]);
+    pub_frame_unref (pub, client->held[--client->n_held].frame);
   /* Closing is not enough: while a forked child has the socket too, epoll goes
    * on reporting it, with a client that is no more. */
   if (client->connection.fd >= 0)

@@ -48,7 +48,7 @@ pub_client_describe (const struct xmem_publisher *pub,
   };
   if (client->n_held > 0)
     client_out->oldest_held_ns =
-        (uint64_t) (xmem_clock_now () - client->held_ns[0]);
+        (uint64_t) (xmem_clock_now () - client->held[0].since_ns);
   _Static_assert(
       sizeof (client_out->name) == sizeof (client->name), "a name may fill it");
   memcpy (client_out->name, client->name, sizeof (client->name));

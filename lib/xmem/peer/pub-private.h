@@ -22,9 +22,11 @@
 #include "pool/segment.h"
 
 #define XMEM_PUB_MAX_SEGMENTS 256
-/* Frames sent past the grant at an end of stream need a place too. */
 /* Events that one subscriber leaves unread beyond its socket's buffer. */
 #define XMEM_PUB_MAX_EVENTS 256
+/* Bytes of events that it leaves unread in all. */
+#define XMEM_PUB_MAX_EVENT_BYTES (UINT64_C (64) << 20)
+/* Frames sent past the grant at an end of stream need a place too. */
 #define XMEM_PUB_MAX_HELD (XMEM_MAX_GRANT + 16)
 
 struct pub_stream {
@@ -64,6 +66,7 @@ struct pub_event {
   uint32_t kind;
   uint32_t flags;
   char *name;
+  size_t size; /* of its data */
   struct pub_stream *stream; /* of that time; NULL before the first */
   struct xmem_packet *packet;
 };
@@ -75,6 +78,12 @@ struct pub_upstream {
   struct xmem_event event; /* points into what follows */
   char name[XMEM_WIRE_MAX_NAME + 1];
   uint8_t data[];
+};
+
+struct pub_held {
+  struct pub_frame *frame;
+  int64_t since_ns;
+  uint64_t event_bytes; /* sent ahead of it */
 };
 
 enum pub_client_state {
@@ -107,12 +116,15 @@ struct pub_client {
   int64_t starved_ns; /* when a frame first found no room, after the last
                          release; 0: none did */
   unsigned n_held;
-  struct pub_frame *held[XMEM_PUB_MAX_HELD];
-  int64_t held_ns[XMEM_PUB_MAX_HELD]; /* since when */
+  struct pub_held held[XMEM_PUB_MAX_HELD];
   struct pub_frame *pending; /* "latest": waits for credit */
   unsigned n_events; /* not sent yet */
   unsigned n_ahead; /* those of them that come before `pending` */
   struct pub_event *events[XMEM_PUB_MAX_EVENTS];
+  uint64_t event_bytes_waiting; /* of those */
+  uint64_t event_bytes_sent; /* ever */
+  uint64_t event_bytes_read; /* at least */
+  uint64_t event_quota; /* how many it may leave unread */
   unsigned tokens; /* upstream events it may send now */
   int64_t tokens_at; /* when they were counted */
   uint64_t has_segment[XMEM_PUB_MAX_SEGMENTS / 64];
@@ -188,6 +200,9 @@ void pub_event_forget_sticky (struct xmem_publisher *pub);
 /* Gives it to the client behind everything that it was given before. */
 void pub_client_add_event (struct xmem_publisher *pub,
     struct pub_client *client, struct pub_event *event);
+/* The sticky ones, to one who has joined. */
+void pub_client_add_sticky (
+    struct xmem_publisher *pub, struct pub_client *client);
 /* Sends the events that come before the pending frame; unless `all`, only
  * while its socket has room. */
 void pub_client_send_events (

@@ -201,7 +201,8 @@ XMEM_API int xmem_publisher_publish_buffer (struct xmem_publisher *publisher,
 /**
  * Sends an event to every subscriber that asked for events, behind the frames
  * published before and ahead of those published later. A subscriber that
- * leaves more than 256 of them unread, beyond what its socket holds, is
+ * leaves more than 256 of them unread, beyond what its socket holds, or more
+ * than 64 MiB of their data, beyond what it was told on joining, is
  * disconnected; of sticky ones of one kind and name without a frame between
  * them, it need only read the last.
  *
