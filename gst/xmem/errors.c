@@ -15,7 +15,8 @@ static const struct mapping mappings[] = {
       "Is the producer running, with the same socket-path, and may this user "
       "see it? A longer connection-timeout waits for it." },
   { XMEM_GONE, GST_RESOURCE_ERROR_READ,
-      "The other process died or was killed." },
+      "The other process died, was killed, or gave this one up: see the "
+      "producer's property client-timeout." },
   { XMEM_REFUSED, GST_RESOURCE_ERROR_NOT_AUTHORIZED,
       "See the producer's properties perms and max-clients." },
   { XMEM_IN_USE, GST_RESOURCE_ERROR_BUSY,

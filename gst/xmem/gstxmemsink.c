@@ -25,10 +25,12 @@
 
 #include "allocation.h"
 #include "announcement.h"
+#include "clients.h"
 #include "errors.h"
 #include "events.h"
 #include "metas.h"
 #include "outgoing.h"
+#include "qos.h"
 #include "upstream.h"
 
 GST_DEBUG_CATEGORY_STATIC (gst_xmem_sink_debug);
@@ -56,7 +58,10 @@ enum {
   PROP_MAX_BUFFERS,
   PROP_MAX_POOL_BYTES,
   PROP_LEAKY_TYPE,
+  PROP_MAX_WAIT,
+  PROP_CLIENT_TIMEOUT,
   PROP_ALLOW_COPY,
+  PROP_REPLAY_LAST,
   PROP_STATS,
 };
 
@@ -75,7 +80,10 @@ struct _GstXmemSink {
   guint max_buffers;
   guint64 max_pool_bytes;
   GstXmemLeakyType leaky_type;
+  guint64 max_wait;
+  guint64 client_timeout;
   gboolean allow_copy;
+  gboolean replay_last;
 
   /* From start to stop; changed under the object lock */
   struct xmem_publisher *publisher;
@@ -85,6 +93,7 @@ struct _GstXmemSink {
   GstXmemAnnouncement announcement;
   GstXmemUpstream upstream; /* has its own lock */
   gboolean had_clients; /* as many as min-clients, once */
+  GstXmemQos qos;
   GstByteWriter metas; /* of the frame that is on its way; kept for the next */
 
   /* Figures, under the object lock */
@@ -168,6 +177,15 @@ key_unit_wanted (gpointer user_data)
     gst_xmem_upstream_ask_key_unit (&self->upstream, GST_BASE_SINK (self));
 }
 
+static void
+client_stuck (const struct xmem_publisher_client *client, gpointer user_data)
+{
+  g_autoptr (GstXmemSink) self = g_weak_ref_get (user_data);
+
+  if (self)
+    gst_xmem_clients_warn_of_stuck (GST_ELEMENT (self), client);
+}
+
 static gpointer
 weak_ref_new (gpointer object)
 {
@@ -199,10 +217,15 @@ gst_xmem_sink_start (GstBaseSink *sink)
   params.max_buffers = self->max_buffers;
   params.flags =
       self->leaky_type == GST_XMEM_LEAKY_UPSTREAM ? XMEM_PUBLISHER_LEAKY : 0;
+  if (self->replay_last)
+    params.flags |= XMEM_PUBLISHER_REPLAY_LAST;
+  params.max_wait_ns = self->max_wait;
+  params.client_timeout_ns = self->client_timeout;
   params.client_connected = client_connected;
   params.client_disconnected = client_disconnected;
   params.event_received = event_received;
   params.key_unit_wanted = key_unit_wanted;
+  params.client_stuck = client_stuck;
   params.user_data = weak_ref_new (self);
   params.user_data_free = weak_ref_free;
   if (xmem_publisher_new (&params, &publisher, &error) != 0) {
@@ -220,6 +243,7 @@ gst_xmem_sink_start (GstBaseSink *sink)
   GST_OBJECT_UNLOCK (self);
   gst_xmem_tally_reset (&self->metas_dropped);
   self->had_clients = FALSE;
+  gst_xmem_qos_reset (&self->qos);
   gst_xmem_announcement_reset (&self->announcement);
   g_object_notify (G_OBJECT (self), "num-clients"); /* some may be there */
   GST_INFO_OBJECT (
@@ -407,6 +431,18 @@ publish (GstXmemSink *self, GstBuffer *buffer, GstXmemOutgoing *outgoing)
   return GST_FLOW_OK;
 }
 
+static void
+report_drops (GstXmemSink *self, GstBuffer *buffer)
+{
+  GstBaseSink *sink = GST_BASE_SINK (self);
+  struct xmem_publisher_stats stats;
+
+  xmem_publisher_get_stats (self->publisher, &stats);
+  gst_xmem_qos_update (&self->qos, GST_ELEMENT (self),
+      gst_base_sink_get_sync (sink), &sink->segment, buffer,
+      stats.frames_delivered, stats.frames_dropped + self->frames_skipped);
+}
+
 static GstFlowReturn
 gst_xmem_sink_render (GstBaseSink *sink, GstBuffer *buffer)
 {
@@ -430,7 +466,9 @@ gst_xmem_sink_render (GstBaseSink *sink, GstBuffer *buffer)
     return give_up (self, &error);
   GST_TRACE_OBJECT (
       self, "%s %" GST_PTR_FORMAT, foreign ? "copied" : "zero-copy", buffer);
-  return publish (self, buffer, outgoing);
+  flow = publish (self, buffer, outgoing);
+  report_drops (self, buffer);
+  return flow;
 }
 
 static void
@@ -536,6 +574,7 @@ make_stats (GstXmemSink *self)
       "pool-slots", G_TYPE_UINT, pool.n_slots, "pool-segments", G_TYPE_UINT,
       pool.n_segments, "metas-dropped", GST_TYPE_STRUCTURE, metas_dropped,
       NULL);
+  gst_xmem_clients_add_to (stats, self->publisher);
   GST_OBJECT_UNLOCK (self);
   return stats;
 }
@@ -587,8 +626,17 @@ gst_xmem_sink_set_property (
     case PROP_LEAKY_TYPE:
       self->leaky_type = g_value_get_enum (value);
       break;
+    case PROP_MAX_WAIT:
+      self->max_wait = g_value_get_uint64 (value);
+      break;
+    case PROP_CLIENT_TIMEOUT:
+      self->client_timeout = g_value_get_uint64 (value);
+      break;
     case PROP_ALLOW_COPY:
       self->allow_copy = g_value_get_boolean (value);
+      break;
+    case PROP_REPLAY_LAST:
+      self->replay_last = g_value_get_boolean (value);
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
@@ -632,8 +680,17 @@ gst_xmem_sink_get_property (
     case PROP_LEAKY_TYPE:
       g_value_set_enum (value, self->leaky_type);
       break;
+    case PROP_MAX_WAIT:
+      g_value_set_uint64 (value, self->max_wait);
+      break;
+    case PROP_CLIENT_TIMEOUT:
+      g_value_set_uint64 (value, self->client_timeout);
+      break;
     case PROP_ALLOW_COPY:
       g_value_set_boolean (value, self->allow_copy);
+      break;
+    case PROP_REPLAY_LAST:
+      g_value_set_boolean (value, self->replay_last);
       break;
     case PROP_STATS:
       g_value_take_boxed (value, make_stats (self));
@@ -699,15 +756,33 @@ install_properties (GObjectClass *klass)
       g_param_spec_enum ("leaky-type", "Leaky type",
           "What happens when a consumer with delivery=every has no room",
           gst_xmem_leaky_type_get_type (), GST_XMEM_LEAKY_NONE, rw));
+  g_object_class_install_property (klass, PROP_MAX_WAIT,
+      g_param_spec_uint64 ("max-wait", "Maximum wait",
+          "With leaky-type=none: nanoseconds that such a consumer is waited "
+          "for; from then on it loses frames, until it has released one (0 = "
+          "no limit)",
+          0, G_MAXUINT64, 0, rw));
+  g_object_class_install_property (klass, PROP_CLIENT_TIMEOUT,
+      g_param_spec_uint64 ("client-timeout", "Client timeout",
+          "Nanoseconds after which a consumer is disconnected that releases "
+          "nothing while a frame waits for it (0 = never)",
+          0, G_MAXUINT64, 0, rw));
   g_object_class_install_property (klass, PROP_ALLOW_COPY,
       g_param_spec_boolean ("allow-copy", "Allow copy",
           "Copy memory that other processes cannot map; false makes it an "
           "error",
           TRUE, rw));
+  g_object_class_install_property (klass, PROP_REPLAY_LAST,
+      g_param_spec_boolean ("replay-last", "Replay last",
+          "Keep the last frame and send it to consumers that join later, as "
+          "one "
+          "of that moment",
+          FALSE, rw));
   g_object_class_install_property (klass, PROP_STATS,
       g_param_spec_boxed ("stats", "Statistics",
-          "Frames published, delivered, dropped, copied or not, clients, pool, "
-          "metas that cannot travel, by name",
+          "Frames published, delivered, dropped, copied or not, pool, metas "
+          "that "
+          "cannot travel, by name, and what each client got, lost and holds",
           GST_TYPE_STRUCTURE, ro));
 }
 

@@ -23,6 +23,7 @@
 #include "events.h"
 #include "history.h"
 #include "incoming.h"
+#include "qos.h"
 #include "srcpad.h"
 #include "text.h"
 #include "timeline.h"
@@ -78,6 +79,7 @@ struct _GstXmemSrc {
   GstXmemIncomingFormat format;
   GstXmemTimeline timeline;
   GstClockTimeDiff reported_shift; /* of running times */
+  GstXmemQos qos;
   gint hold_stream_start; /* atomic; see srcpad.h */
 
   GstClockTimeDiff running_offset; /* our running times minus the producer's;
@@ -161,6 +163,7 @@ gst_xmem_src_start (GstBaseSrc *src)
   gst_xmem_timeline_init (&self->timeline, gst_base_src_is_live (src));
   self->reported_shift = 0;
   g_atomic_int_set (&self->hold_stream_start, TRUE);
+  gst_xmem_qos_reset (&self->qos);
   self->format.is_video = self->format.is_audio = FALSE;
   return TRUE;
 }
@@ -522,8 +525,20 @@ next_frame (GstXmemSrc *self, struct xmem_frame **frame)
   return flow;
 }
 
-/* Frames may be missing before this one: decoders must know, and may know how
- * many. */
+static void
+report_loss (GstXmemSrc *self, GstBuffer *buffer)
+{
+  GstBaseSrc *src = GST_BASE_SRC (self);
+  struct xmem_subscriber_stats stats;
+
+  xmem_subscriber_get_stats (self->subscriber, &stats);
+  gst_xmem_qos_update (&self->qos, GST_ELEMENT (self),
+      gst_base_src_is_live (src), &src->segment, buffer, stats.frames_received,
+      stats.frames_lost);
+}
+
+/* Frames may be missing before this one: decoders must know, and the
+ * application too, and how many, if they were meant for us. */
 static void
 mark_gap (GstXmemSrc *self, struct xmem_frame *frame, GstBuffer *buffer)
 {
@@ -531,8 +546,10 @@ mark_gap (GstXmemSrc *self, struct xmem_frame *frame, GstBuffer *buffer)
 
   if (sequence != self->next_sequence)
     GST_BUFFER_FLAG_SET (buffer, GST_BUFFER_FLAG_DISCONT);
-  if (self->next_sequence != XMEM_NONE && sequence > self->next_sequence)
+  if (self->next_sequence != XMEM_NONE && sequence > self->next_sequence) {
     gst_xmem_history_add_lost (buffer, sequence - self->next_sequence);
+    report_loss (self, buffer);
+  }
   self->next_sequence = sequence + 1;
 }
 

@@ -123,7 +123,7 @@ test_pool_structures (void)
 static void
 test_publisher_structures (void)
 {
-  SIZE (struct xmem_publisher_params, 80);
+  SIZE (struct xmem_publisher_params, 104);
   OFFSET (struct xmem_publisher_params, address, 8);
   OFFSET (struct xmem_publisher_params, flags, 16);
   OFFSET (struct xmem_publisher_params, mode, 20);
@@ -135,6 +135,20 @@ test_publisher_structures (void)
   OFFSET (struct xmem_publisher_params, user_data_free, 56);
   OFFSET (struct xmem_publisher_params, event_received, 64);
   OFFSET (struct xmem_publisher_params, key_unit_wanted, 72);
+  OFFSET (struct xmem_publisher_params, client_stuck, 80);
+  OFFSET (struct xmem_publisher_params, max_wait_ns, 88);
+  OFFSET (struct xmem_publisher_params, client_timeout_ns, 96);
+  SIZE (struct xmem_publisher_client, 312);
+  OFFSET (struct xmem_publisher_client, pid, 4);
+  OFFSET (struct xmem_publisher_client, state, 8);
+  OFFSET (struct xmem_publisher_client, delivery, 12);
+  OFFSET (struct xmem_publisher_client, grant, 16);
+  OFFSET (struct xmem_publisher_client, frames_held, 20);
+  OFFSET (struct xmem_publisher_client, frames_delivered, 24);
+  OFFSET (struct xmem_publisher_client, frames_dropped, 32);
+  OFFSET (struct xmem_publisher_client, lag, 40);
+  OFFSET (struct xmem_publisher_client, oldest_held_ns, 48);
+  OFFSET (struct xmem_publisher_client, name, 56);
   SIZE (struct xmem_publish, 48);
   OFFSET (struct xmem_publish, regions, 8);
   OFFSET (struct xmem_publish, n_regions, 16);
@@ -208,6 +222,9 @@ test_numbers (void)
   g_assert_cmpint (XMEM_EVENT_FLUSH, ==, 4);
   g_assert_cmpint (XMEM_MAX_STICKY_EVENTS, ==, 64);
   g_assert_cmpint (XMEM_PUBLISHER_LEAKY, ==, 2);
+  g_assert_cmpint (XMEM_PUBLISHER_REPLAY_LAST, ==, 4);
+  g_assert_cmpint (XMEM_CLIENT_ACTIVE, ==, 0);
+  g_assert_cmpint (XMEM_CLIENT_EVICTED, ==, 2);
   g_assert_cmpint (XMEM_TIME_NONE, ==, INT64_MIN);
   g_assert_cmpuint (XMEM_NONE, ==, UINT64_MAX);
   g_assert_cmpint (XMEM_WAIT_FOREVER, ==, -1);

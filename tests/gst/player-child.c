@@ -26,7 +26,7 @@ struct line {
   gboolean eos;
   gchar *error;
   gchar *warning;
-  GPtrArray *messages; /* of elements: GstStructure */
+  GPtrArray *messages; /* of elements, and QOS: GstStructure */
 };
 
 static GHashTable *lines;
@@ -53,6 +53,7 @@ note_message (struct line *line, GstMessage *message)
       line->warning = g_strdup (error->message);
       break;
     case GST_MESSAGE_ELEMENT:
+    case GST_MESSAGE_QOS:
       g_ptr_array_add (line->messages,
           gst_structure_copy (gst_message_get_structure (message)));
       break;
@@ -245,16 +246,18 @@ static void
 do_wait_message (char **args, GString *reply)
 {
   struct line *line = line_of (args);
+  GValue number = G_VALUE_INIT;
   GstStructure *structure;
-  gint64 value;
   guint n;
 
+  g_value_init (&number, G_TYPE_INT64);
   g_mutex_lock (&line->lock);
   while (!(structure = find_message (line, args[1], &n)))
     g_cond_wait (&line->changed, &line->lock);
-  g_assert_true (gst_structure_get_int64 (structure, args[2], &value));
-  g_string_printf (reply, "%" G_GINT64_FORMAT, value);
+  g_assert_true (g_value_transform (
+      gst_structure_get_value (structure, args[2]), &number));
   g_mutex_unlock (&line->lock);
+  g_string_printf (reply, "%" G_GINT64_FORMAT, g_value_get_int64 (&number));
 }
 
 static void
@@ -311,17 +314,42 @@ stats_of (char **args)
 }
 
 static void
-do_stat (char **args, GString *reply)
+print_field (const GstStructure *stats, const char *field, GString *reply)
 {
-  GstStructure *stats = stats_of (args);
-  const GValue *value = gst_structure_get_value (stats, args[2]);
+  const GValue *value = gst_structure_get_value (stats, field);
   GValue number = G_VALUE_INIT;
 
   if (!value)
-    g_error ("no %s in the stats", args[2]);
+    g_error ("no %s in the stats", field);
   g_value_init (&number, G_TYPE_UINT64);
   g_assert_true (g_value_transform (value, &number));
   g_string_printf (reply, "%" G_GUINT64_FORMAT, g_value_get_uint64 (&number));
+}
+
+static void
+do_stat (char **args, GString *reply)
+{
+  GstStructure *stats = stats_of (args);
+
+  print_field (stats, args[2], reply);
+  gst_structure_free (stats);
+}
+
+/* Of the clients with that name the first. */
+static void
+do_client_stat (char **args, GString *reply)
+{
+  GstStructure *stats = stats_of (args);
+  const GValue *clients = gst_structure_get_value (stats, "clients");
+
+  g_string_printf (reply, "%" G_GUINT64_FORMAT, G_MAXUINT64);
+  for (guint i = gst_value_array_get_size (clients); i > 0; i--) {
+    const GstStructure *client =
+        gst_value_get_structure (gst_value_array_get_value (clients, i - 1));
+
+    if (g_strcmp0 (gst_structure_get_string (client, "name"), args[2]) == 0)
+      print_field (client, args[3], reply);
+  }
   gst_structure_free (stats);
 }
 
@@ -665,6 +693,7 @@ static const struct verb {
   { "set", 4, do_set },
   { "get", 3, do_get },
   { "stat", 3, do_stat },
+  { "client-stat", 4, do_client_stat },
   { "stats", 2, do_stats },
   { "watch", 2, do_watch },
   { "signals", 2, do_signals },

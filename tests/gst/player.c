@@ -259,6 +259,14 @@ player_stat (struct player *player, const char *element, const char *field)
   return to_u64 (ask (player, "stat", "\t%s\t%s", element, field));
 }
 
+uint64_t
+player_client_stat (struct player *player, const char *element,
+    const char *client, const char *field)
+{
+  return to_u64 (
+      ask (player, "client-stat", "\t%s\t%s\t%s", element, client, field));
+}
+
 const char *
 player_stats (struct player *player, const char *element)
 {

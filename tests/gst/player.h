@@ -78,7 +78,8 @@ void player_forget_end (struct player *player);
 /* Waits for a warning with this text in it. */
 void player_expect_warning (struct player *player, const char *part);
 
-/* Waits for an element message of this name; its field, a signed integer. */
+/* Waits for an element message of this name, or "GstMessageQOS"; a number in
+ * the last of them. */
 int64_t player_wait_message (
     struct player *player, const char *name, const char *field);
 unsigned player_count_messages (struct player *player, const char *name);
@@ -94,6 +95,9 @@ const char *player_get (
 /* A number in the element's stats. */
 uint64_t player_stat (
     struct player *player, const char *element, const char *field);
+/* The same of a sink's client of that name; UINT64_MAX when it has none. */
+uint64_t player_client_stat (struct player *player, const char *element,
+    const char *client, const char *field);
 /* All of them, as text. */
 const char *player_stats (struct player *player, const char *element);
 #define player_wait_stat(player, element, field, at_least) \

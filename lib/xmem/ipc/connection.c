@@ -8,8 +8,10 @@
 #include "ipc/connection.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -159,6 +161,15 @@ xmem_connection_flush (struct xmem_connection *connection)
     unqueue (connection);
   }
   return 0;
+}
+
+bool
+xmem_connection_is_empty (const struct xmem_connection *connection)
+{
+  int unread;
+
+  return !connection->first && ioctl (connection->fd, SIOCOUTQ, &unread) == 0
+         && unread == 0;
 }
 
 /* --- receiving ----------------------------------------------------------- */

@@ -56,6 +56,9 @@ int xmem_connection_send (
  * XMEM_GONE; XMEM_FULL as above. */
 int xmem_connection_flush (struct xmem_connection *connection);
 
+/* Whether the peer has read everything that was sent; false when in doubt. */
+bool xmem_connection_is_empty (const struct xmem_connection *connection);
+
 /* A received message; `message` points into `bytes`. */
 struct xmem_received {
   struct xmem_wire_message message;

@@ -12,6 +12,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include "base/clock.h"
 #include "peer/pub-private.h"
 
 /* --- sending ------------------------------------------------------------- */
@@ -114,18 +115,27 @@ send_segments (struct xmem_publisher *pub, struct pub_client *client,
   }
 }
 
-static void
-send_frame (struct xmem_publisher *pub, struct pub_client *client,
-    struct pub_frame *frame)
+void
+pub_client_send_frame (struct xmem_publisher *pub, struct pub_client *client,
+    struct pub_frame *frame, struct xmem_packet *packet)
 {
   pub_client_send_events (pub, client, true);
   pub_client_send_stream (pub, client, frame->stream);
   client->needs_key = false;
   send_segments (pub, client, frame);
   frame->refs++;
-  client->held[client->n_held++] = frame;
-  pub_client_send (pub, client, frame->packet);
-  pub->stats.frames_delivered++;
+  client->held[client->n_held++] = (struct pub_held){ .frame = frame,
+    .since_ns = xmem_clock_now (),
+    .event_bytes = client->event_bytes_sent };
+  pub_client_send (pub, client, packet);
+  pub_count_delivered (pub, client, frame);
+}
+
+static void
+send_frame (struct xmem_publisher *pub, struct pub_client *client,
+    struct pub_frame *frame)
+{
+  pub_client_send_frame (pub, client, frame, frame->packet);
 }
 
 /* --- delivery ------------------------------------------------------------ */
@@ -140,7 +150,7 @@ static void
 skip (struct xmem_publisher *pub, struct pub_client *client)
 {
   client->needs_key = true;
-  pub->stats.frames_dropped++;
+  pub_count_dropped (pub, client);
 }
 
 static void
@@ -159,6 +169,7 @@ pub_client_flush_frames (struct xmem_publisher *pub, struct pub_client *client)
   if (client->pending)
     skip (pub, client);
   drop_pending (pub, client);
+  pub_client_satisfy (client);
 }
 
 /* Without credit "latest" keeps the newest frame that can be decoded: a delta
@@ -175,7 +186,7 @@ keep_pending (struct xmem_publisher *pub, struct pub_client *client,
   }
   if (client->pending) {
     drop_pending (pub, client);
-    pub->stats.frames_dropped++;
+    pub_count_dropped (pub, client);
   }
   pub_client_send_events (pub, client, false);
   client->pending = frame;
@@ -204,10 +215,12 @@ pub_client_offer (struct xmem_publisher *pub, struct pub_client *client,
     ask_for_key (pub, client);
   } else if (pub_client_has_credit (client) && !client->pending) {
     send_frame (pub, client, frame);
-  } else if (client->delivery == XMEM_DELIVERY_LATEST) {
-    keep_pending (pub, client, frame);
   } else {
-    skip (pub, client);
+    pub_client_starve (pub, client);
+    if (client->delivery == XMEM_DELIVERY_LATEST)
+      keep_pending (pub, client, frame);
+    else
+      skip (pub, client);
   }
 }
 
@@ -248,6 +261,7 @@ pub_client_finish (struct xmem_publisher *pub, struct pub_client *client,
   send_pending (pub, client);
   pub_client_send_events (pub, client, true);
   pub_client_announce (pub, client);
+  pub_client_satisfy (client);
   client->needs_key = false;
   send_message (pub, client, message);
 }
@@ -309,6 +323,9 @@ welcome (struct xmem_publisher *pub, struct pub_client *client,
                       ? hello->n_buffers
                       : pub->params.max_buffers;
   client->delivery = (enum xmem_delivery) hello->delivery;
+  if (hello->name.size > 0)
+    memcpy (client->name, hello->name.data, hello->name.size);
+  client->next_sequence = pub->next_sequence;
   client->state = PUB_CLIENT_ACTIVE;
   client->needs_key = pub->started;
   client->wants_events = hello->features & XMEM_WIRE_FEATURE_EVENTS;
@@ -322,8 +339,9 @@ welcome (struct xmem_publisher *pub, struct pub_client *client,
   m.welcome.pid = (uint32_t) getpid ();
   send_message (pub, client, &m);
   pub_client_announce (pub, client);
-  for (unsigned i = 0; i < pub->n_sticky; i++)
-    pub_client_add_event (pub, client, pub->sticky[i]);
+  pub_client_add_sticky (pub, client);
+  if (client->state == PUB_CLIENT_ACTIVE && !client->broken)
+    pub_replay_to (pub, client);
   pthread_cond_broadcast (&pub->changed);
 }
 
@@ -358,9 +376,11 @@ release_one (
     struct xmem_publisher *pub, struct pub_client *client, uint64_t sequence)
 {
   for (unsigned i = 0; i < client->n_held; i++) {
-    if (client->held[i]->sequence != sequence)
+    if (client->held[i].frame->sequence != sequence)
       continue;
-    pub_frame_unref (pub, client->held[i]);
+    pub_frame_unref (pub, client->held[i].frame);
+    if (client->held[i].event_bytes > client->event_bytes_read)
+      client->event_bytes_read = client->held[i].event_bytes;
     client->n_held--;
     memmove (&client->held[i], &client->held[i + 1],
         (client->n_held - i) * sizeof (client->held[0]));
@@ -382,6 +402,7 @@ pub_client_release (struct xmem_publisher *pub, struct pub_client *client,
         pub, client, XMEM_PROTOCOL, "a release of what was not held");
     return;
   }
+  pub_client_satisfy (client);
   if (client->pending && pub_client_has_credit (client)) {
     send_pending (pub, client);
     pub_client_announce (pub, client);
@@ -404,8 +425,8 @@ pub_client_detach (struct xmem_publisher *pub, struct pub_client *client,
 {
   pub_client_leave (pub, client, PUB_CLIENT_LEAVING);
   for (unsigned i = client->n_held; i > 0; i--)
-    if (!is_kept (kept, client->held[i - 1]->sequence))
-      release_one (pub, client, client->held[i - 1]->sequence);
+    if (!is_kept (kept, client->held[i - 1].frame->sequence))
+      release_one (pub, client, client->held[i - 1].frame->sequence);
 }
 
 void
@@ -413,7 +434,7 @@ pub_client_gone (struct xmem_publisher *pub, struct pub_client *client)
 {
   pub_client_leave (pub, client, PUB_CLIENT_GONE);
   while (client->n_held > 0)
-    pub_frame_unref (pub, client->held[--client->n_held]);
+    pub_frame_unref (pub, client->held[--client->n_held].frame);
   /* Closing is not enough: while a forked child has the socket too, epoll goes
    * on reporting it, with a client that is no more. */
   if (client->connection.fd >= 0)

@@ -133,6 +133,7 @@ pub_event_new (struct xmem_publisher *pub, const struct xmem_event *event,
   made->refs = 1;
   made->kind = event->kind;
   made->flags = event->flags;
+  made->size = event->size;
   made->name = strdup (event->name ? event->name : "");
   made->stream = pub->stream;
   if (made->stream)
@@ -157,6 +158,7 @@ remove_event (struct pub_client *client, unsigned i)
 {
   struct pub_event *event = client->events[i];
 
+  client->event_bytes_waiting -= event->size;
   client->n_events--;
   client->n_ahead -= i < client->n_ahead;
   memmove (&client->events[i], &client->events[i + 1],
@@ -178,6 +180,24 @@ coalesce (struct pub_client *client, unsigned first, unsigned last)
       pub_event_unref (remove_event (client, i - 1));
 }
 
+/* Whether it leaves too much unread. What it has not read lies in its socket,
+ * each large event a memfd of its own, or waits here; how much it has read
+ * shows when it releases a frame that came later, and when its socket is empty.
+ */
+static bool
+is_over_quota (struct pub_client *client)
+{
+  uint64_t sent = client->event_bytes_sent;
+
+  if (sent - client->event_bytes_read + client->event_bytes_waiting
+      <= client->event_quota)
+    return false;
+  if (xmem_connection_is_empty (&client->connection))
+    client->event_bytes_read = sent;
+  return sent - client->event_bytes_read + client->event_bytes_waiting
+         > client->event_quota;
+}
+
 void
 pub_client_add_event (struct xmem_publisher *pub, struct pub_client *client,
     struct pub_event *event)
@@ -192,11 +212,28 @@ pub_client_add_event (struct xmem_publisher *pub, struct pub_client *client,
     return;
   }
   client->events[client->n_events++] = event;
+  client->event_bytes_waiting += event->size;
   event->refs++;
   coalesce (client, client->n_ahead, client->n_events - 1);
+  if (is_over_quota (client)) {
+    pub_client_evict (
+        pub, client, XMEM_FULL, "too many bytes of events were not read");
+    return;
+  }
   if (!client->pending)
     client->n_ahead = client->n_events;
   pub_client_send_events (pub, client, false);
+}
+
+/* They are kept anyway, so they come on top of its quota. */
+void
+pub_client_add_sticky (struct xmem_publisher *pub, struct pub_client *client)
+{
+  client->event_quota = XMEM_PUB_MAX_EVENT_BYTES;
+  for (unsigned i = 0; i < pub->n_sticky; i++)
+    client->event_quota += pub->sticky[i]->size;
+  for (unsigned i = 0; i < pub->n_sticky; i++)
+    pub_client_add_event (pub, client, pub->sticky[i]);
 }
 
 void
@@ -208,6 +245,7 @@ pub_client_send_events (
 
     if (event->stream)
       pub_client_send_stream (pub, client, event->stream);
+    client->event_bytes_sent += event->size;
     pub_client_send (pub, client, event->packet);
     pub_event_unref (event);
   }
@@ -231,6 +269,7 @@ pub_client_drop_events (struct pub_client *client)
   while (client->n_events > 0)
     pub_event_unref (client->events[--client->n_events]);
   client->n_ahead = 0;
+  client->event_bytes_waiting = 0;
 }
 
 /* --- from a client ------------------------------------------------------- */

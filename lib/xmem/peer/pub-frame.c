@@ -38,14 +38,18 @@ pub_stream_new (struct xmem_publisher *pub, const struct xmem_stream_info *info,
     m.stream.caps = (struct xmem_wire_text){ info->caps, size };
   }
   stream = calloc (1, sizeof (*stream));
-  if (stream)
+  if (stream) {
     stream->packet = xmem_packet_new (&m, fd);
-  if (!stream || !stream->packet) {
-    free (stream);
+    stream->caps = info->caps ? strdup (info->caps) : NULL;
+    stream->refs = 1;
+  }
+  if (!stream || !stream->packet || (info->caps && !stream->caps)) {
+    pub_stream_unref (stream);
     return xmem_error_set (error, XMEM_NO_MEMORY, 0, "no memory for caps");
   }
-  stream->refs = 1;
   stream->epoch = m.stream.epoch;
+  stream->base_time_ns = info->base_time_ns;
+  stream->latency_ns = info->latency_ns;
   *stream_out = stream;
   return 0;
 }
@@ -56,6 +60,7 @@ pub_stream_unref (struct pub_stream *stream)
   if (!stream || --stream->refs > 0)
     return;
   xmem_packet_unref (stream->packet);
+  free (stream->caps);
   free (stream);
 }
 
@@ -270,8 +275,11 @@ pub_frame_new (struct xmem_publisher *pub, const struct xmem_publish *publish,
 void
 pub_frame_unref (struct xmem_publisher *pub, struct pub_frame *frame)
 {
-  if (--frame->refs > 0)
+  if (--frame->refs > 0) {
+    if (frame == pub->last)
+      pthread_cond_broadcast (&pub->changed);
     return;
+  }
   pub->stats.frames_held--;
   frame->next_done = pub->done_frames;
   pub->done_frames = frame;
@@ -296,7 +304,7 @@ pub_run_done (struct xmem_publisher *pub)
     frame_free (pub, frames);
     pub->n_frames--;
   }
-  if (pub->n_frames == 0)
+  if (pub->n_frames == pub_replay_count (pub))
     pthread_cond_broadcast (&pub->changed);
   pub_retire_segments (pub, false);
   pthread_mutex_unlock (&pub->lock);

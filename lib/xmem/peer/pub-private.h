@@ -3,6 +3,9 @@
  *   pub-frame.c      frames, streams and segments that are out
  *   pub-client.c     one subscriber's account
  *   pub-event.c      events, both ways
+ *   pub-patience.c   how long a client without room is waited for
+ *   pub-figures.c    what is counted
+ *   pub-replay.c     the frame kept for late joiners
  *   publisher.c      the public functions and the I/O thread
  * Everything here is guarded by xmem_publisher.lock unless it says
  * otherwise. */
@@ -19,14 +22,19 @@
 #include "pool/segment.h"
 
 #define XMEM_PUB_MAX_SEGMENTS 256
-/* Frames sent past the grant at an end of stream need a place too. */
 /* Events that one subscriber leaves unread beyond its socket's buffer. */
 #define XMEM_PUB_MAX_EVENTS 256
+/* Bytes of events that it leaves unread in all. */
+#define XMEM_PUB_MAX_EVENT_BYTES (UINT64_C (64) << 20)
+/* Frames sent past the grant at an end of stream need a place too. */
 #define XMEM_PUB_MAX_HELD (XMEM_MAX_GRANT + 16)
 
 struct pub_stream {
   unsigned refs;
   uint32_t epoch;
+  char *caps; /* NULL: none */
+  uint64_t base_time_ns;
+  uint64_t latency_ns;
   struct xmem_packet *packet;
 };
 
@@ -40,7 +48,8 @@ struct pub_segment {
 
 struct pub_frame {
   struct pub_frame *next_done;
-  unsigned refs; /* clients that hold it, and publish () while it runs */
+  unsigned refs; /* clients that hold it, `last`, and publish () while it
+                    runs */
   uint64_t sequence;
   uint32_t flags;
   unsigned n_segments;
@@ -57,6 +66,7 @@ struct pub_event {
   uint32_t kind;
   uint32_t flags;
   char *name;
+  size_t size; /* of its data */
   struct pub_stream *stream; /* of that time; NULL before the first */
   struct xmem_packet *packet;
 };
@@ -68,6 +78,12 @@ struct pub_upstream {
   struct xmem_event event; /* points into what follows */
   char name[XMEM_WIRE_MAX_NAME + 1];
   uint8_t data[];
+};
+
+struct pub_held {
+  struct pub_frame *frame;
+  int64_t since_ns;
+  uint64_t event_bytes; /* sent ahead of it */
 };
 
 enum pub_client_state {
@@ -86,17 +102,29 @@ struct pub_client {
   bool wants_write; /* epoll tells when its socket has room */
   bool wants_events;
   bool announced; /* client_connected was called for it */
+  bool stuck; /* evicted for that; client_stuck is yet to be called */
   int fd_number; /* what the callbacks call it */
+  pid_t pid; /* 0: not known */
+  char name[XMEM_WIRE_MAX_NAME + 1];
   bool needs_key; /* joined or skipped: no delta units before a key unit */
   enum xmem_delivery delivery;
   uint32_t grant;
   uint32_t epoch; /* of the stream it was last told */
+  uint64_t delivered;
+  uint64_t dropped;
+  uint64_t next_sequence; /* behind the newest frame it was sent */
+  int64_t starved_ns; /* when a frame first found no room, after the last
+                         release; 0: none did */
   unsigned n_held;
-  struct pub_frame *held[XMEM_PUB_MAX_HELD];
+  struct pub_held held[XMEM_PUB_MAX_HELD];
   struct pub_frame *pending; /* "latest": waits for credit */
   unsigned n_events; /* not sent yet */
   unsigned n_ahead; /* those of them that come before `pending` */
   struct pub_event *events[XMEM_PUB_MAX_EVENTS];
+  uint64_t event_bytes_waiting; /* of those */
+  uint64_t event_bytes_sent; /* ever */
+  uint64_t event_bytes_read; /* at least */
+  uint64_t event_quota; /* how many it may leave unread */
   unsigned tokens; /* upstream events it may send now */
   int64_t tokens_at; /* when they were counted */
   uint64_t has_segment[XMEM_PUB_MAX_SEGMENTS / 64];
@@ -109,6 +137,8 @@ struct xmem_publisher {
   struct xmem_listener listener;
   int epoll_fd;
   int wake_fd; /* an eventfd that ends an epoll_wait */
+  int timer_fd; /* when to look for stuck clients; -1 without a limit */
+  bool timer_runs;
   bool started; /* a frame was published since the last end of stream */
   bool ended; /* no frame was published since there was one */
   bool key_asked; /* key_unit_wanted was called, or will be, and there was no
@@ -124,6 +154,7 @@ struct xmem_publisher {
   uint32_t next_epoch;
   uint32_t next_segment_id;
   struct pub_stream *stream;
+  struct pub_frame *last; /* kept for late joiners, or NULL */
   unsigned n_sticky;
   struct pub_event *sticky[XMEM_MAX_STICKY_EVENTS];
   struct pub_upstream *upstream; /* the oldest */
@@ -169,6 +200,9 @@ void pub_event_forget_sticky (struct xmem_publisher *pub);
 /* Gives it to the client behind everything that it was given before. */
 void pub_client_add_event (struct xmem_publisher *pub,
     struct pub_client *client, struct pub_event *event);
+/* The sticky ones, to one who has joined. */
+void pub_client_add_sticky (
+    struct xmem_publisher *pub, struct pub_client *client);
 /* Sends the events that come before the pending frame; unless `all`, only
  * while its socket has room. */
 void pub_client_send_events (
@@ -193,6 +227,11 @@ bool pub_client_has_credit (const struct pub_client *client);
  * its credit say. */
 void pub_client_offer (struct xmem_publisher *pub, struct pub_client *client,
     struct pub_frame *frame);
+
+/* Sends the frame, whatever its credit, in the form of this packet. */
+void pub_client_send_frame (struct xmem_publisher *pub,
+    struct pub_client *client, struct pub_frame *frame,
+    struct xmem_packet *packet);
 
 /* Sends the current stream unless the client knows it. */
 void pub_client_announce (
@@ -235,6 +274,44 @@ void pub_client_gone (struct xmem_publisher *pub, struct pub_client *client);
 
 /* Flushes its queue and asks for, or no longer for, room in its socket. */
 void pub_client_flush (struct xmem_publisher *pub, struct pub_client *client);
+
+/* --- pub-patience.c ------------------------------------------------------ */
+
+int pub_patience_init (struct xmem_publisher *pub, struct xmem_error *error);
+void pub_patience_clear (struct xmem_publisher *pub);
+
+/* A frame is there for which the client has no room. */
+void pub_client_starve (struct xmem_publisher *pub, struct pub_client *client);
+/* It has released something, or nothing waits for it any more. */
+void pub_client_satisfy (struct pub_client *client);
+
+/* Until when to wait for clients that want every frame and have no room; 0
+ * when there are none. */
+int64_t pub_patience_end (struct xmem_publisher *pub);
+
+/* The timer has run out: evicts those that are stuck. */
+void pub_evict_stuck (struct xmem_publisher *pub);
+
+/* --- pub-figures.c ------------------------------------------------------- */
+
+void pub_count_delivered (struct xmem_publisher *pub, struct pub_client *client,
+    const struct pub_frame *frame);
+void pub_count_dropped (struct xmem_publisher *pub, struct pub_client *client);
+
+void pub_client_describe (const struct xmem_publisher *pub,
+    const struct pub_client *client, struct xmem_publisher_client *client_out);
+
+/* --- pub-replay.c -------------------------------------------------------- */
+
+void pub_replay_keep (struct xmem_publisher *pub, struct pub_frame *frame);
+void pub_replay_forget (struct xmem_publisher *pub);
+/* There is a new stream: forgets the frame unless the caps are the same. */
+void pub_replay_follow (
+    struct xmem_publisher *pub, const struct pub_stream *stream);
+/* Frames that are out only because they are kept: 0 or 1. */
+unsigned pub_replay_count (const struct xmem_publisher *pub);
+/* Sends it to one who has joined. */
+void pub_replay_to (struct xmem_publisher *pub, struct pub_client *client);
 
 /* --- publisher.c --------------------------------------------------------- */
 

@@ -68,7 +68,7 @@ add_client (struct xmem_publisher *pub, int take_fd)
   struct epoll_event event = { .events = EPOLLIN };
   struct pub_client *client;
   uid_t uid = (uid_t) -1;
-  pid_t pid;
+  bool known;
 
   if (pub->n_connections >= pub->max_connections)
     return;
@@ -77,10 +77,10 @@ add_client (struct xmem_publisher *pub, int take_fd)
     return;
   event.data.ptr = client;
   xmem_connection_init (&client->connection, fd);
+  known = xmem_connection_get_peer (&client->connection, &client->pid, &uid);
   /* An abstract address has no permissions: same user only. */
   if ((xmem_address_is_abstract (&pub->listener.address)
-          && (!xmem_connection_get_peer (&client->connection, &pid, &uid)
-              || uid != geteuid ()))
+          && (!known || uid != geteuid ()))
       || epoll_ctl (pub->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
     free (client);
     return;
@@ -161,6 +161,8 @@ handle_event (struct xmem_publisher *pub, const struct epoll_event *event)
     accept_clients (pub);
   } else if (event->data.ptr == &pub->wake_fd) {
     (void) !read (pub->wake_fd, &count, sizeof (count));
+  } else if (event->data.ptr == &pub->timer_fd) {
+    pub_evict_stuck (pub);
   } else if (client->state == PUB_CLIENT_EVICTED) {
     if (event->events & (EPOLLHUP | EPOLLERR))
       pub_client_gone (pub, client);
@@ -214,13 +216,34 @@ next_change (struct xmem_publisher *pub, bool may_forget, int *fd_out,
   return false;
 }
 
+/* Finds a client that was evicted for being stuck, of whom the application has
+ * yet to hear. */
+static bool
+next_stuck (
+    struct xmem_publisher *pub, struct xmem_publisher_client *client_out)
+{
+  xmem_scoped_lock (&pub->lock);
+
+  for (struct pub_client *c = pub->clients; c; c = c->next) {
+    if (!c->stuck || pub->closing)
+      continue;
+    c->stuck = false;
+    pub_client_describe (pub, c, client_out);
+    return true;
+  }
+  return false;
+}
+
 /* Only who handles events may forget clients: an event may still name one. */
 static void
 run_callbacks (struct xmem_publisher *pub, bool may_forget)
 {
+  struct xmem_publisher_client stuck;
   int fd;
   bool connected;
 
+  while (pub->params.client_stuck && next_stuck (pub, &stuck))
+    pub->params.client_stuck (&stuck, pub->params.user_data);
   while (next_change (pub, may_forget, &fd, &connected)) {
     void (*callback) (int, void *) = connected
                                          ? pub->params.client_connected
@@ -273,6 +296,7 @@ destroy (struct xmem_publisher *pub)
   pub_retire_segments (pub, true);
   pub_stream_unref (pub->stream);
   xmem_listener_close (&pub->listener);
+  pub_patience_clear (pub);
   if (pub->wake_fd >= 0)
     close (pub->wake_fd);
   if (pub->epoll_fd >= 0)
@@ -367,7 +391,7 @@ init_io (struct xmem_publisher *pub, struct xmem_error *error)
   if (r < 0
       || epoll_ctl (pub->epoll_fd, EPOLL_CTL_ADD, pub->listener.fd, &event) < 0)
     return xmem_error_set (error, XMEM_SYSTEM, errno, "cannot watch an fd");
-  return 0;
+  return pub_patience_init (pub, error);
 }
 
 /* Leaves half of the process's descriptors to others. */
@@ -415,7 +439,7 @@ xmem_publisher_new (const struct xmem_publisher_params *params,
   if (!pub)
     return xmem_error_set (error, XMEM_NO_MEMORY, 0, "no memory");
   init_locks (pub);
-  pub->listener.fd = pub->epoll_fd = pub->wake_fd = -1;
+  pub->listener.fd = pub->epoll_fd = pub->wake_fd = pub->timer_fd = -1;
   r = set_params (pub, params, error);
   if (r == 0)
     r = init_io (pub, error);
@@ -465,6 +489,7 @@ xmem_publisher_free (struct xmem_publisher *pub)
   epoll_ctl (pub->epoll_fd, EPOLL_CTL_DEL, pub->listener.fd, NULL);
   xmem_listener_close (&pub->listener);
   say_bye (pub);
+  pub_replay_forget (pub);
   pthread_mutex_unlock (&pub->lock);
   run_callbacks (pub, threadless);
   pthread_mutex_lock (&pub->lock);
@@ -501,17 +526,20 @@ xmem_publisher_set_stream (struct xmem_publisher *pub,
 {
   struct pub_stream *stream;
   int r;
-  xmem_scoped_lock (&pub->lock);
 
+  pthread_mutex_lock (&pub->lock);
   r = pub_stream_new (pub, info, &stream, error);
-  if (r != 0)
-    return r;
-  pub_stream_unref (pub->stream);
-  pub->stream = stream;
-  for (struct pub_client *c = pub->clients; c; c = c->next)
-    if (!c->connection.first) /* else when there is room, if it is the last */
-      pub_client_announce (pub, c);
-  return 0;
+  if (r == 0) {
+    pub_replay_follow (pub, stream);
+    pub_stream_unref (pub->stream);
+    pub->stream = stream;
+    for (struct pub_client *c = pub->clients; c; c = c->next)
+      if (!c->connection.first) /* else when there is room, if it is the last */
+        pub_client_announce (pub, c);
+  }
+  pthread_mutex_unlock (&pub->lock);
+  pub_run_done (pub); /* of the frame that was kept */
+  return r;
 }
 
 /* Waits on `changed`. Returns 0 after a wake-up, XMEM_AGAIN at the deadline,
@@ -531,17 +559,20 @@ wait_changed (struct xmem_publisher *pub, int64_t deadline)
   return pub->interrupted ? XMEM_INTERRUPTED : 0;
 }
 
-/* Whether somebody who wants every frame has no room for the next. */
-static bool
-must_wait (const struct xmem_publisher *pub)
+/* Waits for those who want every frame and have no room for the next, as long
+ * as each may be waited for. */
+static int
+wait_for_room (struct xmem_publisher *pub, int64_t deadline)
 {
-  if (pub->params.flags & XMEM_PUBLISHER_LEAKY)
-    return false;
-  for (const struct pub_client *c = pub->clients; c; c = c->next)
-    if (c->state == PUB_CLIENT_ACTIVE && !c->broken
-        && c->delivery == XMEM_DELIVERY_EVERY && !pub_client_has_credit (c))
-      return true;
-  return false;
+  int64_t end;
+  int r = 0;
+
+  while (r == 0 && (end = pub_patience_end (pub)) > 0) {
+    r = wait_changed (pub, end < deadline ? end : deadline);
+    if (r == XMEM_AGAIN && end < deadline)
+      r = 0;
+  }
+  return r;
 }
 
 static int
@@ -557,10 +588,8 @@ publish_locked (struct xmem_publisher *pub, const struct xmem_publish *publish,
     int64_t deadline, struct xmem_error *error)
 {
   struct pub_frame *frame;
-  int r = 0;
+  int r = wait_for_room (pub, deadline);
 
-  while (r == 0 && must_wait (pub))
-    r = wait_changed (pub, deadline);
   if (r != 0)
     return xmem_error_set (error, r, 0, "a subscriber has no room");
   pub_retire_segments (pub, false);
@@ -576,6 +605,7 @@ publish_locked (struct xmem_publisher *pub, const struct xmem_publish *publish,
     pub->key_asked = pub->key_wanted = false;
   for (struct pub_client *c = pub->clients; c; c = c->next)
     pub_client_offer (pub, c, frame);
+  pub_replay_keep (pub, frame);
   pub_frame_unref (pub, frame);
   return 0;
 }
@@ -646,6 +676,8 @@ xmem_publisher_send_event (struct xmem_publisher *pub,
   pthread_mutex_lock (&pub->lock);
   r = pub_event_new (pub, event, &made, error);
   if (r == 0) {
+    if (event->flags & XMEM_EVENT_FLUSH)
+      pub_replay_forget (pub);
     for (struct pub_client *c = pub->clients; c; c = c->next)
       pub_client_add_event (pub, c, made);
     pub_event_unref (made);
@@ -664,6 +696,7 @@ xmem_publisher_send_eos (struct xmem_publisher *pub)
   eos.eos = pub->next_sequence;
   pub->started = pub->key_asked = false;
   pub->ended = true;
+  pub_replay_forget (pub);
   for (struct pub_client *c = pub->clients; c; c = c->next)
     pub_client_finish (pub, c, &eos);
   pthread_mutex_unlock (&pub->lock);
@@ -692,7 +725,7 @@ xmem_publisher_wait_released (struct xmem_publisher *pub, int64_t timeout_ns)
   int r = 0;
   xmem_scoped_lock (&pub->lock);
 
-  while (r == 0 && pub->n_frames > 0)
+  while (r == 0 && pub->n_frames > pub_replay_count (pub))
     r = wait_changed (pub, deadline);
   return r;
 }
@@ -704,13 +737,4 @@ xmem_publisher_interrupt (struct xmem_publisher *pub, bool interrupted)
 
   pub->interrupted = interrupted || pub->closing;
   pthread_cond_broadcast (&pub->changed);
-}
-
-void
-xmem_publisher_get_stats (
-    struct xmem_publisher *pub, struct xmem_publisher_stats *stats_out)
-{
-  xmem_scoped_lock (&pub->lock);
-
-  *stats_out = pub->stats;
 }

@@ -114,10 +114,12 @@ static int
 refused (const struct xmem_wire_error *m, struct xmem_error *error)
 {
   int status = m->status == XMEM_VERSION || m->status == XMEM_PROTOCOL
+                       || m->status == XMEM_GONE
                    ? m->status
                    : XMEM_REFUSED;
 
-  return xmem_error_set (error, status, 0, "the publisher refuses: %.*s",
+  return xmem_error_set (error, status, 0, "the publisher %s: %.*s",
+      status == XMEM_GONE ? "has given us up" : "refuses",
       m->text.size < 200 ? (int) m->text.size : 200,
       m->text.data ? m->text.data : "");
 }

@@ -37,6 +37,34 @@ enum xmem_publisher_flags {
   /* Subscribers that asked for every frame lose frames rather than hold the
    * publisher back. */
   XMEM_PUBLISHER_LEAKY = 1 << 1,
+  /* Keeps the last frame, and sends it to whoever joins later, with times of
+   * that moment; unless it is a delta unit, or other caps, a flush or an end of
+   * stream have followed. Until another takes its place its done function is
+   * not called. */
+  XMEM_PUBLISHER_REPLAY_LAST = 1 << 2,
+};
+
+enum xmem_client_state {
+  XMEM_CLIENT_ACTIVE = 0, /* gets frames */
+  XMEM_CLIENT_LEFT = 1, /* keeps frames; gets no more, as it wished */
+  XMEM_CLIENT_EVICTED = 2, /* the same, since it broke the rules or was stuck */
+};
+
+/* One subscriber as its publisher sees it. */
+struct xmem_publisher_client {
+  int fd; /* what the callbacks call it */
+  int pid; /* in our namespace, as the kernel says; 0: not visible in it */
+  enum xmem_client_state state;
+  enum xmem_delivery delivery;
+  uint32_t grant; /* frames that it may hold */
+  uint32_t frames_held;
+  uint64_t frames_delivered;
+  uint64_t frames_dropped; /* on purpose */
+  uint64_t lag; /* frames published since the newest one it was sent; before
+                   the first, since it joined */
+  uint64_t oldest_held_ns; /* since it was sent the oldest frame that it holds;
+                              0 without one */
+  char name[256]; /* as it calls itself: any bytes, then zeros */
 };
 
 struct xmem_publisher_params {
@@ -48,7 +76,6 @@ struct xmem_publisher_params {
                            left counts while it keeps frames */
   uint32_t max_buffers; /* most frames one client may hold; 0: 4; at most
                            XMEM_MAX_GRANT */
-
   /* Called from the I/O thread (or from dispatch), no lock held, possibly
    * before xmem_publisher_new () has returned: *publisher_out is set by then.
    * xmem_publisher_free () calls the second for everybody who is connected;
@@ -76,6 +103,18 @@ struct xmem_publisher_params {
    * XMEM_FRAME_DELTA_UNIT. Once, until a frame without that flag is
    * published, however many subscribers wait for it. */
   void (*key_unit_wanted) (void *user_data);
+  /* A client was given up for client_timeout_ns, on the same terms as
+   * client_disconnected, which follows; @client lives as long as the call. */
+  void (*client_stuck) (
+      const struct xmem_publisher_client *client, void *user_data);
+
+  /* How long a frame may wait for a subscriber that holds its full grant and
+   * gives nothing back, in ns; 0: no limit. After the first, a subscriber with
+   * delivery "every" loses frames rather than being waited for, until it has
+   * released one. After the second any subscriber is given up: it gets no more
+   * frames, what it holds stays untouched until it hangs up. */
+  uint64_t max_wait_ns;
+  uint64_t client_timeout_ns;
 };
 
 /**
@@ -137,7 +176,8 @@ struct xmem_publish {
  * Sends one frame to every subscriber that is due one.
  *
  * A subscriber with delivery "every" that holds its full grant makes the call
- * wait, unless the publisher is leaky. One with delivery "latest" never does.
+ * wait, unless the publisher is leaky, for at most max_wait_ns. One with
+ * delivery "latest" never does.
  *
  * @timeout_ns: how long to wait for "every" subscribers.
  * Blocks: up to @timeout_ns; xmem_publisher_interrupt () ends the wait.
@@ -161,7 +201,8 @@ XMEM_API int xmem_publisher_publish_buffer (struct xmem_publisher *publisher,
 /**
  * Sends an event to every subscriber that asked for events, behind the frames
  * published before and ahead of those published later. A subscriber that
- * leaves more than 256 of them unread, beyond what its socket holds, is
+ * leaves more than 256 of them unread, beyond what its socket holds, or more
+ * than 64 MiB of their data, beyond what it was told on joining, is
  * disconnected; of sticky ones of one kind and name without a frame between
  * them, it need only read the last.
  *
@@ -193,7 +234,8 @@ XMEM_API int xmem_publisher_wait_clients (
 
 /**
  * Waits until every subscriber has released every frame and the frames' done
- * functions have returned, one of which must not call this.
+ * functions have returned, one of which must not call this. A frame that is
+ * kept for XMEM_PUBLISHER_REPLAY_LAST is not waited for.
  *
  * Blocks: up to @timeout_ns. Returns: 0, XMEM_AGAIN, XMEM_INTERRUPTED.
  */
@@ -235,6 +277,16 @@ struct xmem_publisher_stats {
 
 XMEM_API void xmem_publisher_get_stats (
     struct xmem_publisher *publisher, struct xmem_publisher_stats *stats_out);
+
+/**
+ * The subscribers, in the order in which they came: all that get frames, and
+ * all that have left or were evicted and keep some.
+ *
+ * @clients_out: the first @n_clients of them; NULL with 0.
+ * Blocks: never. Returns: how many there are, which may be more.
+ */
+XMEM_API size_t xmem_publisher_get_clients (struct xmem_publisher *publisher,
+    struct xmem_publisher_client *clients_out, size_t n_clients);
 
 XMEM_END_DECLS
 #endif

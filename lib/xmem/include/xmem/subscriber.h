@@ -81,7 +81,7 @@ XMEM_API int xmem_subscriber_connect (struct xmem_subscriber *subscriber,
  * Returns: 0; XMEM_EVENT when an event comes first, see
  *   xmem_subscriber_get_event (); XMEM_AGAIN; XMEM_EOS after the last frame of
  *   a stream; XMEM_GONE when the publisher stopped or died without an end of
- *   stream;
+ *   stream, or has given us up, being stuck;
  *   XMEM_INTERRUPTED; negative on failures, after which the connection is
  *   closed.
  */
