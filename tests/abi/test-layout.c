@@ -123,7 +123,7 @@ test_pool_structures (void)
 static void
 test_publisher_structures (void)
 {
-  SIZE (struct xmem_publisher_params, 80);
+  SIZE (struct xmem_publisher_params, 104);
   OFFSET (struct xmem_publisher_params, address, 8);
   OFFSET (struct xmem_publisher_params, flags, 16);
   OFFSET (struct xmem_publisher_params, mode, 20);
@@ -135,6 +135,9 @@ test_publisher_structures (void)
   OFFSET (struct xmem_publisher_params, user_data_free, 56);
   OFFSET (struct xmem_publisher_params, event_received, 64);
   OFFSET (struct xmem_publisher_params, key_unit_wanted, 72);
+  OFFSET (struct xmem_publisher_params, group, 80);
+  OFFSET (struct xmem_publisher_params, allowed_uids, 88);
+  OFFSET (struct xmem_publisher_params, n_allowed_uids, 96);
   SIZE (struct xmem_publish, 48);
   OFFSET (struct xmem_publish, regions, 8);
   OFFSET (struct xmem_publish, n_regions, 16);

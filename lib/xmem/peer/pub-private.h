@@ -2,6 +2,7 @@
 /* The publisher's parts, for the files that make it up:
  *   pub-frame.c      frames, streams and segments that are out
  *   pub-client.c     one subscriber's account
+ *   pub-admit.c      which users may connect
  *   pub-event.c      events, both ways
  *   publisher.c      the public functions and the I/O thread
  * Everything here is guarded by xmem_publisher.lock unless it says
@@ -235,6 +236,17 @@ void pub_client_gone (struct xmem_publisher *pub, struct pub_client *client);
 
 /* Flushes its queue and asks for, or no longer for, room in its socket. */
 void pub_client_flush (struct xmem_publisher *pub, struct pub_client *client);
+
+/* --- pub-admit.c --------------------------------------------------------- */
+
+/* Takes the list of users from the parameters. Returns 0, XMEM_INVALID,
+ * XMEM_NO_MEMORY. */
+int pub_admit_init (struct xmem_publisher *pub,
+    const struct xmem_publisher_params *params, struct xmem_error *error);
+void pub_admit_clear (struct xmem_publisher *pub);
+
+/* Whether this user may connect. If not it was told so. */
+bool pub_admit (struct xmem_publisher *pub, struct xmem_connection *connection);
 
 /* --- publisher.c --------------------------------------------------------- */
 
