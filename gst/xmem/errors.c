@@ -17,7 +17,8 @@ static const struct mapping mappings[] = {
   { XMEM_GONE, GST_RESOURCE_ERROR_READ,
       "The other process died or was killed." },
   { XMEM_REFUSED, GST_RESOURCE_ERROR_NOT_AUTHORIZED,
-      "See the producer's properties perms and max-clients." },
+      "See the producer's properties perms, group, allow-uids and "
+      "max-clients." },
   { XMEM_IN_USE, GST_RESOURCE_ERROR_BUSY,
       "Another producer uses this socket-path; choose another or stop it." },
   { XMEM_NO_SPACE, GST_RESOURCE_ERROR_NO_SPACE_LEFT,

@@ -23,6 +23,7 @@
 
 #include <gst/video/video.h>
 
+#include "access.h"
 #include "allocation.h"
 #include "announcement.h"
 #include "errors.h"
@@ -49,6 +50,8 @@ enum {
   PROP_0,
   PROP_SOCKET_PATH,
   PROP_PERMS,
+  PROP_GROUP,
+  PROP_ALLOW_UIDS,
   PROP_WAIT_FOR_CONNECTION,
   PROP_MIN_CLIENTS,
   PROP_NUM_CLIENTS,
@@ -69,6 +72,8 @@ struct _GstXmemSink {
   /* Properties, under the object lock; read at start */
   gchar *socket_path;
   guint perms;
+  gchar *group;
+  gchar *allow_uids;
   gboolean wait_for_connection;
   guint min_clients;
   guint max_clients;
@@ -192,6 +197,7 @@ gst_xmem_sink_start (GstBaseSink *sink)
   struct xmem_publisher *publisher;
   struct xmem_error error;
   GstAllocator *allocator;
+  g_autoptr (GArray) uids = NULL;
 
   params.address = self->socket_path;
   params.mode = self->perms;
@@ -205,7 +211,10 @@ gst_xmem_sink_start (GstBaseSink *sink)
   params.key_unit_wanted = key_unit_wanted;
   params.user_data = weak_ref_new (self);
   params.user_data_free = weak_ref_free;
-  if (xmem_publisher_new (&params, &publisher, &error) != 0) {
+  if (gst_xmem_access_set (
+          &params, self->group, self->allow_uids, &uids, &error)
+          != 0
+      || xmem_publisher_new (&params, &publisher, &error) != 0) {
     weak_ref_free (params.user_data);
     gst_xmem_post_error (
         GST_ELEMENT (self), "Cannot publish", self->socket_path, &error);
@@ -567,6 +576,14 @@ gst_xmem_sink_set_property (
     case PROP_PERMS:
       self->perms = g_value_get_uint (value);
       break;
+    case PROP_GROUP:
+      g_free (self->group);
+      self->group = g_value_dup_string (value);
+      break;
+    case PROP_ALLOW_UIDS:
+      g_free (self->allow_uids);
+      self->allow_uids = g_value_dup_string (value);
+      break;
     case PROP_WAIT_FOR_CONNECTION:
       self->wait_for_connection = g_value_get_boolean (value);
       break;
@@ -609,6 +626,16 @@ gst_xmem_sink_get_property (
     case PROP_PERMS:
       g_value_set_uint (value, self->perms);
       break;
+    case PROP_GROUP:
+      GST_OBJECT_LOCK (self);
+      g_value_set_string (value, self->group);
+      GST_OBJECT_UNLOCK (self);
+      break;
+    case PROP_ALLOW_UIDS:
+      GST_OBJECT_LOCK (self);
+      g_value_set_string (value, self->allow_uids);
+      GST_OBJECT_UNLOCK (self);
+      break;
     case PROP_WAIT_FOR_CONNECTION:
       g_value_set_boolean (value, self->wait_for_connection);
       break;
@@ -647,6 +674,8 @@ gst_xmem_sink_finalize (GObject *object)
   GstXmemSink *self = GST_XMEM_SINK (object);
 
   g_free (self->socket_path);
+  g_free (self->group);
+  g_free (self->allow_uids);
   gst_xmem_upstream_clear (&self->upstream);
   gst_byte_writer_reset (&self->metas);
   gst_xmem_tally_clear (&self->metas_dropped);
@@ -667,8 +696,20 @@ install_properties (GObjectClass *klass)
           DEFAULT_SOCKET_PATH, rw));
   g_object_class_install_property (klass, PROP_PERMS,
       g_param_spec_uint ("perms", "Permissions",
-          "Permissions of the socket file (0600 is 384)", 0001, 0777,
-          DEFAULT_PERMS, rw));
+          "Permissions of the socket file (0600 is 384); launch lines take "
+          "0660",
+          0001, 0777, DEFAULT_PERMS, rw));
+  g_object_class_install_property (klass, PROP_GROUP,
+      g_param_spec_string ("group", "Group",
+          "Group of the socket file, by name or number; wants perms of 0660 or "
+          "more",
+          NULL, rw));
+  g_object_class_install_property (klass, PROP_ALLOW_UIDS,
+      g_param_spec_string ("allow-uids", "Allowed users",
+          "Numbers of the users that may connect besides the own one, with "
+          "commas between; without, perms alone decides, and an abstract "
+          "address is for the own user",
+          NULL, rw));
   g_object_class_install_property (klass, PROP_WAIT_FOR_CONNECTION,
       g_param_spec_boolean ("wait-for-connection", "Wait for connection",
           "Block the stream until min-clients consumers are connected, and "

@@ -246,12 +246,16 @@ do_wait_message (char **args, GString *reply)
   struct line *line = line_of (args);
   GstStructure *structure;
   gint64 value;
+  gint narrow;
   guint n;
 
   g_mutex_lock (&line->lock);
   while (!(structure = find_message (line, args[1], &n)))
     g_cond_wait (&line->changed, &line->lock);
-  g_assert_true (gst_structure_get_int64 (structure, args[2], &value));
+  if (gst_structure_get_int (structure, args[2], &narrow))
+    value = narrow;
+  else
+    g_assert_true (gst_structure_get_int64 (structure, args[2], &value));
   g_string_printf (reply, "%" G_GINT64_FORMAT, value);
   g_mutex_unlock (&line->lock);
 }

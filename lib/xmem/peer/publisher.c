@@ -356,6 +356,7 @@ init_io (struct xmem_publisher *pub, struct xmem_error *error)
     return xmem_error_set (error, XMEM_SYSTEM, errno, "cannot make an fd");
   r = xmem_permissions_init (
       &permissions, pub->params.mode, pub->params.group, error);
+  pub->params.group = NULL; /* the caller's */
   if (r == 0)
     r = xmem_address_choose (pub->params.address, &address, error);
   if (r == 0)
