@@ -17,6 +17,7 @@ GST_DEBUG_CATEGORY_STATIC (gst_xmem_allocator_debug);
 struct _GstXmemAllocator {
   GstAllocator parent;
   struct xmem_pool *pool; /* NULL: for received memory */
+  gint told_system; /* atomic; that there is memory of the system's */
 };
 
 G_DEFINE_TYPE_WITH_CODE (GstXmemAllocator, gst_xmem_allocator,
@@ -81,6 +82,15 @@ xmem_memory_is_span (GstMemory *a, GstMemory *b, gsize *offset)
 
 /* --- the allocator ------------------------------------------------------- */
 
+/* The first time tells; then it may be so for each frame. */
+static GstDebugLevel
+log_level (GstXmemAllocator *self, int r)
+{
+  if (!g_atomic_int_compare_and_exchange (&self->told_system, FALSE, TRUE))
+    return GST_LEVEL_LOG;
+  return r < 0 ? GST_LEVEL_WARNING : GST_LEVEL_INFO;
+}
+
 /* As system memory does: room for the prefix, padding, and alignment. */
 static GstMemory *
 alloc_in_slot (GstXmemAllocator *self, gsize size, GstAllocationParams *params)
@@ -99,8 +109,7 @@ alloc_in_slot (GstXmemAllocator *self, gsize size, GstAllocationParams *params)
     room += align;
   r = xmem_pool_acquire (self->pool, room, 0, 0, &buffer, &error);
   if (r != 0) {
-    GST_CAT_LEVEL_LOG (GST_CAT_DEFAULT,
-        r < 0 ? GST_LEVEL_WARNING : GST_LEVEL_INFO, self,
+    GST_CAT_LEVEL_LOG (GST_CAT_DEFAULT, log_level (self, r), self,
         "%" G_GSIZE_FORMAT " bytes of system memory instead: %s", size,
         error.message);
     return NULL;

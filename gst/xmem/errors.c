@@ -18,7 +18,8 @@ static const struct mapping mappings[] = {
       "The other process died, was killed, or gave this one up: see the "
       "producer's property client-timeout." },
   { XMEM_REFUSED, GST_RESOURCE_ERROR_NOT_AUTHORIZED,
-      "See the producer's properties perms and max-clients." },
+      "See the producer's properties perms, group, allow-uids and "
+      "max-clients." },
   { XMEM_IN_USE, GST_RESOURCE_ERROR_BUSY,
       "Another producer uses this socket-path; choose another or stop it." },
   { XMEM_NO_SPACE, GST_RESOURCE_ERROR_NO_SPACE_LEFT,

@@ -23,6 +23,7 @@
 
 #include <gst/video/video.h>
 
+#include "access.h"
 #include "allocation.h"
 #include "announcement.h"
 #include "clients.h"
@@ -33,7 +34,7 @@
 #include "qos.h"
 #include "upstream.h"
 
-GST_DEBUG_CATEGORY_STATIC (gst_xmem_sink_debug);
+GST_DEBUG_CATEGORY (gst_xmem_sink_debug); /* allocation.c's too */
 #define GST_CAT_DEFAULT gst_xmem_sink_debug
 
 #define DEFAULT_SOCKET_PATH XMEM_DEFAULT_ADDRESS
@@ -51,6 +52,8 @@ enum {
   PROP_0,
   PROP_SOCKET_PATH,
   PROP_PERMS,
+  PROP_GROUP,
+  PROP_ALLOW_UIDS,
   PROP_WAIT_FOR_CONNECTION,
   PROP_MIN_CLIENTS,
   PROP_NUM_CLIENTS,
@@ -74,6 +77,8 @@ struct _GstXmemSink {
   /* Properties, under the object lock; read at start */
   gchar *socket_path;
   guint perms;
+  gchar *group;
+  gchar *allow_uids;
   gboolean wait_for_connection;
   guint min_clients;
   guint max_clients;
@@ -94,6 +99,7 @@ struct _GstXmemSink {
   GstXmemUpstream upstream; /* has its own lock */
   gboolean had_clients; /* as many as min-clients, once */
   GstXmemQos qos;
+  GstXmemAllocationTold told;
   GstByteWriter metas; /* of the frame that is on its way; kept for the next */
 
   /* Figures, under the object lock */
@@ -210,6 +216,7 @@ gst_xmem_sink_start (GstBaseSink *sink)
   struct xmem_publisher *publisher;
   struct xmem_error error;
   GstAllocator *allocator;
+  g_autoptr (GArray) uids = NULL;
 
   params.address = self->socket_path;
   params.mode = self->perms;
@@ -228,7 +235,10 @@ gst_xmem_sink_start (GstBaseSink *sink)
   params.client_stuck = client_stuck;
   params.user_data = weak_ref_new (self);
   params.user_data_free = weak_ref_free;
-  if (xmem_publisher_new (&params, &publisher, &error) != 0) {
+  if (gst_xmem_access_set (
+          &params, self->group, self->allow_uids, &uids, &error)
+          != 0
+      || xmem_publisher_new (&params, &publisher, &error) != 0) {
     weak_ref_free (params.user_data);
     gst_xmem_post_error (
         GST_ELEMENT (self), "Cannot publish", self->socket_path, &error);
@@ -244,6 +254,7 @@ gst_xmem_sink_start (GstBaseSink *sink)
   gst_xmem_tally_reset (&self->metas_dropped);
   self->had_clients = FALSE;
   gst_xmem_qos_reset (&self->qos);
+  self->told = 0;
   gst_xmem_announcement_reset (&self->announcement);
   g_object_notify (G_OBJECT (self), "num-clients"); /* some may be there */
   GST_INFO_OBJECT (
@@ -258,6 +269,7 @@ static gboolean
 gst_xmem_sink_stop (GstBaseSink *sink)
 {
   GstXmemSink *self = GST_XMEM_SINK (sink);
+  struct xmem_publisher_stats stats;
   struct xmem_publisher *publisher;
   GstXmemAllocator *allocator;
 
@@ -265,8 +277,13 @@ gst_xmem_sink_stop (GstBaseSink *sink)
   publisher = g_steal_pointer (&self->publisher);
   allocator = g_steal_pointer (&self->allocator);
   GST_OBJECT_UNLOCK (self);
+  xmem_publisher_get_stats (publisher, &stats);
   /* What consumers still hold lives on behind this. */
   xmem_publisher_free (publisher);
+  GST_INFO_OBJECT (self,
+      "stopped: %" G_GUINT64_FORMAT " frames published, %" G_GUINT64_FORMAT
+      " delivered to %" G_GUINT64_FORMAT " clients",
+      stats.frames_published, stats.frames_delivered, stats.clients_served);
   g_clear_object (&allocator);
   gst_xmem_announcement_reset (&self->announcement);
   gst_xmem_upstream_reset (&self->upstream);
@@ -464,8 +481,7 @@ gst_xmem_sink_render (GstBaseSink *sink, GstBuffer *buffer)
           gst_xmem_allocator_get_pool (self->allocator), &outgoing, &error)
       != 0)
     return give_up (self, &error);
-  GST_TRACE_OBJECT (
-      self, "%s %" GST_PTR_FORMAT, foreign ? "copied" : "zero-copy", buffer);
+  gst_xmem_allocation_tell (GST_ELEMENT (self), buffer, foreign, &self->told);
   flow = publish (self, buffer, outgoing);
   report_drops (self, buffer);
   return flow;
@@ -608,6 +624,14 @@ gst_xmem_sink_set_property (
     case PROP_PERMS:
       self->perms = g_value_get_uint (value);
       break;
+    case PROP_GROUP:
+      g_free (self->group);
+      self->group = g_value_dup_string (value);
+      break;
+    case PROP_ALLOW_UIDS:
+      g_free (self->allow_uids);
+      self->allow_uids = g_value_dup_string (value);
+      break;
     case PROP_WAIT_FOR_CONNECTION:
       self->wait_for_connection = g_value_get_boolean (value);
       break;
@@ -659,6 +683,16 @@ gst_xmem_sink_get_property (
     case PROP_PERMS:
       g_value_set_uint (value, self->perms);
       break;
+    case PROP_GROUP:
+      GST_OBJECT_LOCK (self);
+      g_value_set_string (value, self->group);
+      GST_OBJECT_UNLOCK (self);
+      break;
+    case PROP_ALLOW_UIDS:
+      GST_OBJECT_LOCK (self);
+      g_value_set_string (value, self->allow_uids);
+      GST_OBJECT_UNLOCK (self);
+      break;
     case PROP_WAIT_FOR_CONNECTION:
       g_value_set_boolean (value, self->wait_for_connection);
       break;
@@ -706,6 +740,8 @@ gst_xmem_sink_finalize (GObject *object)
   GstXmemSink *self = GST_XMEM_SINK (object);
 
   g_free (self->socket_path);
+  g_free (self->group);
+  g_free (self->allow_uids);
   gst_xmem_upstream_clear (&self->upstream);
   gst_byte_writer_reset (&self->metas);
   gst_xmem_tally_clear (&self->metas_dropped);
@@ -726,8 +762,20 @@ install_properties (GObjectClass *klass)
           DEFAULT_SOCKET_PATH, rw));
   g_object_class_install_property (klass, PROP_PERMS,
       g_param_spec_uint ("perms", "Permissions",
-          "Permissions of the socket file (0600 is 384)", 0001, 0777,
-          DEFAULT_PERMS, rw));
+          "Permissions of the socket file (0600 is 384); launch lines take "
+          "0660",
+          0001, 0777, DEFAULT_PERMS, rw));
+  g_object_class_install_property (klass, PROP_GROUP,
+      g_param_spec_string ("group", "Group",
+          "Group of the socket file, by name or number; wants perms of 0660 or "
+          "more",
+          NULL, rw));
+  g_object_class_install_property (klass, PROP_ALLOW_UIDS,
+      g_param_spec_string ("allow-uids", "Allowed users",
+          "Numbers of the users that may connect besides the own one, with "
+          "commas between; without, perms alone decides, and an abstract "
+          "address is for the own user",
+          NULL, rw));
   g_object_class_install_property (klass, PROP_WAIT_FOR_CONNECTION,
       g_param_spec_boolean ("wait-for-connection", "Wait for connection",
           "Block the stream until min-clients consumers are connected, and "

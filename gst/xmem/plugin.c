@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The plugin "xmem": xmemsink, xmemsrc and xmemalloc. */
+/* The plugin "xmem": xmemsink, xmemsrc, xmemalloc and the device
+ * provider. */
 #include <gst/tag/tag.h>
 
+#include "deviceprovider.h"
 #include "gstxmemalloc.h"
 #include "gstxmemsink.h"
 #include "gstxmemsrc.h"
@@ -15,7 +17,8 @@ plugin_init (GstPlugin *plugin)
   gst_xmem_history_init ();
   return GST_ELEMENT_REGISTER (xmemsink, plugin)
          && GST_ELEMENT_REGISTER (xmemsrc, plugin)
-         && GST_ELEMENT_REGISTER (xmemalloc, plugin);
+         && GST_ELEMENT_REGISTER (xmemalloc, plugin)
+         && GST_DEVICE_PROVIDER_REGISTER (xmemdeviceprovider, plugin);
 }
 
 GST_PLUGIN_DEFINE (GST_VERSION_MAJOR, GST_VERSION_MINOR, xmem,

@@ -149,6 +149,9 @@ test_publisher_structures (void)
   OFFSET (struct xmem_publisher_client, lag, 40);
   OFFSET (struct xmem_publisher_client, oldest_held_ns, 48);
   OFFSET (struct xmem_publisher_client, name, 56);
+  OFFSET (struct xmem_publisher_params, group, 104);
+  OFFSET (struct xmem_publisher_params, allowed_uids, 112);
+  OFFSET (struct xmem_publisher_params, n_allowed_uids, 120);
   SIZE (struct xmem_publish, 48);
   OFFSET (struct xmem_publish, regions, 8);
   OFFSET (struct xmem_publish, n_regions, 16);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "player.h"
+#include "tool.h"
 
 #define SOURCE                                                   \
   "videotestsrc ! video/x-raw,format=NV12,width=160,height=120," \
@@ -367,23 +368,12 @@ test_stats (void)
 static char *
 inspect (const char *element)
 {
-  char *command = g_strdup_printf ("gst-inspect-1.0 %s", element);
-  const char *preload = g_getenv ("XMEM_PRELOAD");
-  char *output;
-  int status;
+  struct tool tool;
 
-  if (preload) { /* see tests/run */
-    char *plain = command;
-
-    command = g_strdup_printf (
-        "env LD_PRELOAD='%s' ASAN_OPTIONS=detect_leaks=0 %s", preload, plain);
-    g_free (plain);
-  }
-  g_assert_true (
-      g_spawn_command_line_sync (command, &output, NULL, &status, NULL));
-  g_assert_true (g_spawn_check_wait_status (status, NULL));
-  g_free (command);
-  return output;
+  tool_start (&tool, "gst-inspect-1.0 %s", element);
+  g_assert_cmpint (tool_wait (&tool), ==, 0);
+  tool_get_text (&tool);
+  return tool.said;
 }
 
 static void

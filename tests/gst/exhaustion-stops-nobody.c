@@ -62,15 +62,6 @@ decode_directly (const char *clip)
 }
 
 static void
-assert_same_content (GArray *a, GArray *b)
-{
-  g_assert_cmpuint (a->len, ==, b->len);
-  for (guint i = 0; i < a->len; i++)
-    g_assert_cmphex (g_array_index (a, struct player_record, i).sum, ==,
-        g_array_index (b, struct player_record, i).sum);
-}
-
-static void
 decode_into_small_pool (const char *clip, unsigned n_threads, GArray *direct)
 {
   const char *address = harness_path ("socket");
@@ -94,7 +85,7 @@ decode_into_small_pool (const char *clip, unsigned n_threads, GArray *direct)
   player_expect_eos (&producer);
   player_expect_eos (&consumer);
   records = player_get_records (&consumer, "out");
-  assert_same_content (records, direct);
+  player_assert_same_content (records, direct);
   g_assert_cmpuint (player_stat (&producer, "sink", "frames-copied"), >, 0);
   g_assert_cmpuint (player_stat (&producer, "sink", "frames-copied")
                         + player_stat (&producer, "sink", "frames-zero-copy"),

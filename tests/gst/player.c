@@ -10,16 +10,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "apart.h"
 #include "harness/actor.h"
 #include "player-child.h"
 
 /* For a whole program; a hang is to be a failure with a name. */
 #define WATCHDOG_S 220
 
-#define FIRST_LINE "main"
-
 static const struct harness_role roles[] = { { "player", player_child_run },
-  { "actor", actor_run }, { NULL, NULL } };
+  { "player-apart", apart_run }, { "actor", actor_run }, { NULL, NULL } };
 
 static char answer[HARNESS_LINE_MAX];
 
@@ -66,7 +65,7 @@ void
 player_start (struct player *player)
 {
   harness_spawn (&player->child, "player", NULL);
-  player->line = FIRST_LINE;
+  player->line = PLAYER_FIRST_LINE;
 }
 
 void
@@ -380,6 +379,15 @@ player_get_records (struct player *player, const char *element)
   g_free (bytes);
   g_assert_cmpint (unlink (path), ==, 0);
   return records;
+}
+
+void
+player_assert_same_content (GArray *a, GArray *b)
+{
+  g_assert_cmpuint (a->len, ==, b->len);
+  for (guint i = 0; i < a->len; i++)
+    g_assert_cmphex (g_array_index (a, struct player_record, i).sum, ==,
+        g_array_index (b, struct player_record, i).sum);
 }
 
 void

@@ -20,13 +20,15 @@
 
 #include "harness/harness.h"
 
-/* As harness_init (), with the roles "player" and "actor". */
+/* As harness_init (), with the roles "player", "player-apart" and "actor". */
 void player_init (int *argc, char ***argv);
 
 struct player {
   struct harness_child child;
   const char *line; /* which of its pipelines */
 };
+
+#define PLAYER_FIRST_LINE "main"
 
 void player_start (struct player *player);
 /* Lets it take its pipelines down and end; fails unless that goes well. */
@@ -188,6 +190,9 @@ void player_wait_more (struct player *player, const char *element, unsigned n);
 
 /* Of struct player_record, so far; the caller frees the array. */
 GArray *player_get_records (struct player *player, const char *element);
+
+/* Fails unless the sums of all of them are the same. */
+void player_assert_same_content (GArray *a, GArray *b);
 
 /* Keeps references to the next n buffers. */
 void player_hold (struct player *player, const char *element, unsigned n);

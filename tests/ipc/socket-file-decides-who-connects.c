@@ -141,7 +141,7 @@ test_abstract_address_has_one_user (void)
   struct actor actor;
 
   open_with_mode (&source, address, 0666);
-  check_stranger (address, XMEM_NOT_FOUND);
+  check_stranger (address, XMEM_REFUSED);
   actor_start_subscriber (&actor, address, XMEM_DELIVERY_EVERY, 4);
   g_assert_cmpuint (source_stats (&source).clients_served, ==, 1);
   actor_stop (&actor);

@@ -237,6 +237,7 @@ static void
 expect_no_place (void)
 {
   struct xmem_address address, places[XMEM_ADDRESS_MAX_PLACES];
+  char folders[XMEM_ADDRESS_MAX_PLACES][XMEM_ADDRESS_MAX_FOLDER];
   struct xmem_error error;
 
   harness_assert_status (
@@ -245,6 +246,8 @@ expect_no_place (void)
   harness_assert_contains (error.message, "/tmp/xmem-12345");
   g_assert_cmpuint (find ("cam", places), ==, 1);
   g_assert_cmpstr (places[0].text, ==, "/run/xmem/cam");
+  g_assert_cmpuint (xmem_address_get_folders (folders), ==, 1);
+  g_assert_cmpstr (folders[0], ==, "/run/xmem");
 }
 
 static void

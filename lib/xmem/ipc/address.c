@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 struct folder {
-  char path[96];
+  char path[XMEM_ADDRESS_MAX_FOLDER];
   mode_t mode;
   bool must_be_ours; /* lies where anybody can make a folder */
 };
@@ -49,6 +49,12 @@ folder_trusted (const struct folder *folder)
     return true;
   return lstat (folder->path, &st) == 0 && S_ISDIR (st.st_mode)
          && st.st_uid == geteuid () && (st.st_mode & 077) == 0;
+}
+
+static bool
+is_foreign (const struct folder *folder)
+{
+  return access (folder->path, F_OK) == 0 && !folder_trusted (folder);
 }
 
 static bool
@@ -104,6 +110,19 @@ check_name (const char *name, struct xmem_error *error)
   return 0;
 }
 
+unsigned
+xmem_address_get_folders (
+    char folders_out[XMEM_ADDRESS_MAX_PLACES][XMEM_ADDRESS_MAX_FOLDER])
+{
+  struct folder folders[XMEM_ADDRESS_MAX_PLACES];
+  unsigned n_folders = runtime_folders (folders), n = 0;
+
+  for (unsigned i = 0; i < n_folders; i++)
+    if (!is_foreign (&folders[i]))
+      strcpy (folders_out[n++], folders[i].path);
+  return n;
+}
+
 int
 xmem_address_find (const char *name,
     struct xmem_address places[XMEM_ADDRESS_MAX_PLACES], unsigned *n_out,
@@ -120,7 +139,7 @@ xmem_address_find (const char *name,
     return r;
   }
   for (unsigned i = 0; r == 0 && i < n_folders; i++) {
-    if (access (folders[i].path, F_OK) == 0 && !folder_trusted (&folders[i]))
+    if (is_foreign (&folders[i]))
       continue;
     r = set_path (&places[*n_out], folders[i].path, name, error);
     *n_out += r == 0;

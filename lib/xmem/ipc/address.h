@@ -10,6 +10,7 @@
 #include "base/error.h"
 
 #define XMEM_ADDRESS_MAX_PLACES 3
+#define XMEM_ADDRESS_MAX_FOLDER 96
 
 struct xmem_address {
   struct sockaddr_un sun;
@@ -22,6 +23,11 @@ xmem_address_is_abstract (const struct xmem_address *address)
 {
   return address->text[0] == '@';
 }
+
+/* The runtime folders, best first, but one that somebody else has made. Returns
+ * their number. */
+unsigned xmem_address_get_folders (
+    char folders_out[XMEM_ADDRESS_MAX_PLACES][XMEM_ADDRESS_MAX_FOLDER]);
 
 /* All places where a publisher of this name may be, best first. */
 int xmem_address_find (const char *name,

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "ipc/permissions.h"
 
 /* A peer that lets this many messages pile up beyond its socket's buffer does
  * not read. */
@@ -305,8 +306,9 @@ xmem_connection_open (struct xmem_connection *connection,
         || errno == EAGAIN || errno == EINTR)
       return xmem_error_set (error, XMEM_AGAIN, errno,
           "no publisher answers at %s", address->text);
-    return xmem_error_set (error,
-        errno == EACCES || errno == EPERM ? XMEM_REFUSED : XMEM_SYSTEM, errno,
+    if (errno == EACCES || errno == EPERM)
+      return xmem_permissions_explain (address, errno, error);
+    return xmem_error_set (error, XMEM_SYSTEM, errno,
         errno == EPROTOTYPE ? "%s belongs to another kind of program"
                             : "cannot connect to %s",
         address->text);

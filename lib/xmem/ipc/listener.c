@@ -103,10 +103,14 @@ bind_failed (
 }
 
 static int
-open_abstract (struct xmem_listener *l, struct xmem_error *error)
+open_abstract (struct xmem_listener *l,
+    const struct xmem_permissions *permissions, struct xmem_error *error)
 {
   int err;
 
+  if (permissions->group != XMEM_NO_GROUP)
+    return xmem_error_set (error, XMEM_INVALID, 0,
+        "the abstract address %s has no group", l->address.text);
   if (bind (l->fd, (const struct sockaddr *) &l->address.sun, l->address.len)
           == 0
       && listen (l->fd, BACKLOG) == 0)
@@ -136,7 +140,8 @@ temporary (const struct xmem_address *address, struct sockaddr_un *sun,
 }
 
 static int
-open_path (struct xmem_listener *l, mode_t mode, struct xmem_error *error)
+open_path (struct xmem_listener *l, const struct xmem_permissions *permissions,
+    struct xmem_error *error)
 {
   struct sockaddr_un sun = { 0 };
   xmem_auto_close int folder = -1;
@@ -154,10 +159,12 @@ open_path (struct xmem_listener *l, mode_t mode, struct xmem_error *error)
   unlink (sun.sun_path);
   if (bind (l->fd, (struct sockaddr *) &sun, sizeof (sun)) < 0)
     return bind_failed (&l->address, errno, error);
-  if (chmod (sun.sun_path, mode) < 0 || listen (l->fd, BACKLOG) < 0
-      || stat (sun.sun_path, &st) < 0
-      || rename (sun.sun_path, l->address.sun.sun_path) < 0) {
+  r = xmem_permissions_apply (permissions, sun.sun_path, error);
+  if (r == 0
+      && (listen (l->fd, BACKLOG) < 0 || stat (sun.sun_path, &st) < 0
+          || rename (sun.sun_path, l->address.sun.sun_path) < 0))
     r = bind_failed (&l->address, errno, error);
+  if (r != 0) {
     unlink (sun.sun_path);
     return r;
   }
@@ -187,7 +194,8 @@ close_fds (struct xmem_listener *listener)
 
 int
 xmem_listener_open (struct xmem_listener *listener,
-    const struct xmem_address *address, mode_t mode, struct xmem_error *error)
+    const struct xmem_address *address,
+    const struct xmem_permissions *permissions, struct xmem_error *error)
 {
   int r;
 
@@ -201,8 +209,9 @@ xmem_listener_open (struct xmem_listener *listener,
     close_fds (listener);
     return r;
   }
-  r = xmem_address_is_abstract (address) ? open_abstract (listener, error)
-                                         : open_path (listener, mode, error);
+  r = xmem_address_is_abstract (address)
+          ? open_abstract (listener, permissions, error)
+          : open_path (listener, permissions, error);
   if (r != 0)
     close_fds (listener);
   return r;

@@ -6,7 +6,7 @@
 
 #include <sys/types.h>
 
-#include "ipc/address.h"
+#include "ipc/permissions.h"
 
 struct xmem_listener {
   int fd;
@@ -18,7 +18,8 @@ struct xmem_listener {
 
 /* Returns 0; XMEM_IN_USE, naming the owner's pid; XMEM_REFUSED; XMEM_SYSTEM. */
 int xmem_listener_open (struct xmem_listener *listener,
-    const struct xmem_address *address, mode_t mode, struct xmem_error *error);
+    const struct xmem_address *address,
+    const struct xmem_permissions *permissions, struct xmem_error *error);
 
 /* Stops listening and removes the socket file if it is still ours. */
 void xmem_listener_close (struct xmem_listener *listener);

@@ -2,6 +2,7 @@
 /* The publisher's parts, for the files that make it up:
  *   pub-frame.c      frames, streams and segments that are out
  *   pub-client.c     one subscriber's account
+ *   pub-admit.c      which users may connect
  *   pub-event.c      events, both ways
  *   pub-patience.c   how long a client without room is waited for
  *   pub-figures.c    what is counted
@@ -312,6 +313,17 @@ void pub_replay_follow (
 unsigned pub_replay_count (const struct xmem_publisher *pub);
 /* Sends it to one who has joined. */
 void pub_replay_to (struct xmem_publisher *pub, struct pub_client *client);
+/* --- pub-admit.c --------------------------------------------------------- */
+
+/* Takes the list of users from the parameters. Returns 0, XMEM_INVALID,
+ * XMEM_NO_MEMORY. */
+int pub_admit_init (struct xmem_publisher *pub,
+    const struct xmem_publisher_params *params, struct xmem_error *error);
+void pub_admit_clear (struct xmem_publisher *pub);
+
+/* Notes whose connection this is. Whether this user may connect; if not it was
+ * told so. */
+bool pub_admit (struct xmem_publisher *pub, struct pub_client *client);
 
 /* --- publisher.c --------------------------------------------------------- */
 

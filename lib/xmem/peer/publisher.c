@@ -22,7 +22,6 @@
 #include "peer/pub-private.h"
 
 #define DEFAULT_BUFFERS 4
-#define DEFAULT_MODE 0600
 /* Connections beyond the clients served: those that have yet to say HELLO,
  * those that keep frames after leaving. */
 #define MAX_CONNECTIONS 1024
@@ -67,8 +66,6 @@ add_client (struct xmem_publisher *pub, int take_fd)
   xmem_auto_close int fd = take_fd;
   struct epoll_event event = { .events = EPOLLIN };
   struct pub_client *client;
-  uid_t uid = (uid_t) -1;
-  bool known;
 
   if (pub->n_connections >= pub->max_connections)
     return;
@@ -76,16 +73,15 @@ add_client (struct xmem_publisher *pub, int take_fd)
   if (!client)
     return;
   event.data.ptr = client;
-  xmem_connection_init (&client->connection, fd);
-  known = xmem_connection_get_peer (&client->connection, &client->pid, &uid);
-  /* An abstract address has no permissions: same user only. */
-  if ((xmem_address_is_abstract (&pub->listener.address)
-          && (!known || uid != geteuid ()))
-      || epoll_ctl (pub->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
+  client->fd_number = fd;
+  xmem_connection_init (&client->connection, xmem_steal_fd (&fd));
+  if (!pub_admit (pub, client)
+      || epoll_ctl (pub->epoll_fd, EPOLL_CTL_ADD, client->fd_number, &event)
+             < 0) {
+    xmem_connection_close (&client->connection);
     free (client);
     return;
   }
-  client->fd_number = xmem_steal_fd (&fd);
   client->next = pub->clients;
   pub->clients = client;
   pub->n_connections++;
@@ -305,6 +301,7 @@ destroy (struct xmem_publisher *pub)
     pub->params.user_data_free (pub->params.user_data);
   pthread_cond_destroy (&pub->changed);
   pthread_mutex_destroy (&pub->lock);
+  pub_admit_clear (pub);
   free ((char *) (uintptr_t) pub->params.address);
   free (pub);
 }
@@ -374,15 +371,20 @@ init_io (struct xmem_publisher *pub, struct xmem_error *error)
 {
   struct epoll_event event = { .events = EPOLLIN };
   struct xmem_address address;
+  struct xmem_permissions permissions;
   int r;
 
   pub->epoll_fd = epoll_create1 (EPOLL_CLOEXEC);
   pub->wake_fd = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (pub->epoll_fd < 0 || pub->wake_fd < 0)
     return xmem_error_set (error, XMEM_SYSTEM, errno, "cannot make an fd");
-  r = xmem_address_choose (pub->params.address, &address, error);
+  r = xmem_permissions_init (
+      &permissions, pub->params.mode, pub->params.group, error);
+  pub->params.group = NULL; /* the caller's */
   if (r == 0)
-    r = xmem_listener_open (&pub->listener, &address, pub->params.mode, error);
+    r = xmem_address_choose (pub->params.address, &address, error);
+  if (r == 0)
+    r = xmem_listener_open (&pub->listener, &address, &permissions, error);
   if (r != 0)
     return r;
   event.data.ptr = &pub->wake_fd;
@@ -411,22 +413,20 @@ set_params (struct xmem_publisher *pub,
     const struct xmem_publisher_params *params, struct xmem_error *error)
 {
   if (params->struct_size != sizeof (*params)
-      || params->max_buffers > XMEM_MAX_GRANT || (params->mode & ~0777u) != 0)
+      || params->max_buffers > XMEM_MAX_GRANT)
     return xmem_error_set (error, XMEM_INVALID, 0,
-        "max_buffers may be at most %d, mode at most 0777, and struct_size "
-        "must be set",
+        "max_buffers may be at most %d, and struct_size must be set",
         XMEM_MAX_GRANT);
   pub->max_connections = max_connections ();
   pub->params = *params;
+  pub->params.allowed_uids = NULL; /* until they are ours */
   pub->params.address =
       strdup (params->address ? params->address : XMEM_DEFAULT_ADDRESS);
   if (!pub->params.address)
     return xmem_error_set (error, XMEM_NO_MEMORY, 0, "no memory");
-  if (params->mode == 0)
-    pub->params.mode = DEFAULT_MODE;
   if (params->max_buffers == 0)
     pub->params.max_buffers = DEFAULT_BUFFERS;
-  return 0;
+  return pub_admit_init (pub, params, error);
 }
 
 int

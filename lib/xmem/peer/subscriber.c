@@ -163,6 +163,8 @@ shake_hands (struct xmem_subscriber *sub, struct xmem_connection *connection,
     int64_t deadline, struct xmem_error *error)
 {
   const struct xmem_wire_welcome *welcome = &sub->received.message.welcome;
+  pid_t pid = 0;
+  uid_t uid;
   int64_t answer_deadline = xmem_clock_deadline (HANDSHAKE_NS);
   struct sub_link *link;
   int r;
@@ -177,11 +179,14 @@ shake_hands (struct xmem_subscriber *sub, struct xmem_connection *connection,
     xmem_connection_close (connection);
     return r;
   }
+  /* As this process knows it, 0 in another pid namespace: the publisher's own
+   * number would be somebody else's here. */
+  (void) xmem_connection_get_peer (connection, &pid, &uid);
   link = sub_link_new (connection);
   if (!link)
     return xmem_error_set (error, XMEM_NO_MEMORY, 0, "no memory for a link");
   link->grant = welcome->grant;
-  link->publisher_pid = welcome->pid;
+  link->publisher_pid = (uint32_t) pid;
   link->has_events =
       sub->wants_events && welcome->features & XMEM_WIRE_FEATURE_EVENTS;
   sub->ended = sub->finished = false;

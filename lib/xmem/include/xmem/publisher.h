@@ -12,7 +12,8 @@
  *   NAME        lives in the first writable of $XDG_RUNTIME_DIR/xmem,
  *               /run/xmem, /tmp/xmem-UID;
  *   a/path      with a slash: that path;
- *   @NAME       Linux's abstract namespace, for processes of the same uid.
+ *   @NAME       Linux's abstract namespace, for processes of the same uid and
+ *               those in `allowed_uids`.
  */
 #ifndef XMEM_PUBLISHER_H
 #define XMEM_PUBLISHER_H
@@ -71,7 +72,8 @@ struct xmem_publisher_params {
   size_t struct_size; /* sizeof (struct xmem_publisher_params) */
   const char *address; /* NULL: XMEM_DEFAULT_ADDRESS */
   unsigned flags; /* enum xmem_publisher_flags */
-  unsigned mode; /* permissions of the socket file; 0: 0600 */
+  unsigned mode; /* permissions of the socket file; 0: 0600, and 0660 with a
+                    group */
   uint32_t max_clients; /* further ones are refused; 0: no limit. One that has
                            left counts while it keeps frames */
   uint32_t max_buffers; /* most frames one client may hold; 0: 4; at most
@@ -115,6 +117,17 @@ struct xmem_publisher_params {
    * frames, what it holds stays untouched until it hangs up. */
   uint64_t max_wait_ns;
   uint64_t client_timeout_ns;
+
+  /* The socket file's group, by name or number, of which this process must be a
+   * member; NULL: as it comes. `mode` must let it write. Not for abstract
+   * addresses. */
+  const char *group;
+  /* Users that may connect besides our own, where the permissions of the socket
+   * file, if it is one, let them; others are refused with a sentence, root
+   * among them. Without a list these permissions alone decide. A user of
+   * another user namespace (65534) is on no list. */
+  const uint32_t *allowed_uids;
+  size_t n_allowed_uids;
 };
 
 /**
@@ -127,7 +140,8 @@ struct xmem_publisher_params {
  * Blocks: never for a subscriber; up to 0.2 s while another process keeps the
  *   address's folder locked.
  * Returns: 0; XMEM_IN_USE, with the owner's pid in the message; XMEM_INVALID;
- *   XMEM_REFUSED when no folder may be written; XMEM_SYSTEM;
+ *   XMEM_REFUSED when no folder may be written, or not with that group;
+ *   XMEM_SYSTEM;
  *   XMEM_NO_MEMORY.
  */
 XMEM_API int xmem_publisher_new (const struct xmem_publisher_params *params,

@@ -148,7 +148,8 @@ struct xmem_subscriber_stats {
   uint32_t frames_held;
   uint32_t n_segments; /* mapped now */
   uint64_t segments_received; /* file descriptors, ever */
-  int publisher_pid; /* 0 when not connected */
+  int publisher_pid; /* 0 when not connected, and for one of another pid
+                        namespace */
   /* From publish to receive of the frames received so far; 0 without any. */
   uint64_t latency_min_ns;
   uint64_t latency_mean_ns;

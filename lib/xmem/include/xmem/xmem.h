@@ -6,6 +6,7 @@
 #define XMEM_XMEM_H
 
 #include <xmem/cuda.h>
+#include <xmem/discovery.h>
 #include <xmem/error.h>
 #include <xmem/event.h>
 #include <xmem/pool.h>
