@@ -3,6 +3,7 @@
  * stopped or will not: with a limit it is given up, others go on, and what it
  * holds stays as it is until it hangs up. */
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 
 #include "harness/actor.h"
@@ -11,73 +12,89 @@
 
 #define TIMEOUT_NS UINT64_C (200000000)
 
+/* What one publisher told, which may still do so when the next one is there. */
 struct told {
-  GMutex lock;
+  pthread_mutex_t lock; /* which the thread sanitizer knows */
   unsigned n_stuck;
   unsigned n_disconnected;
   int disconnected_fd;
   struct xmem_publisher_client client;
 };
 
-static struct told told;
+static struct told *told; /* of the present publisher, which frees it */
 
 static void
 on_stuck (const struct xmem_publisher_client *client, void *user_data)
 {
-  g_mutex_lock (&told.lock);
-  g_assert_cmpuint (told.n_disconnected, ==, 0);
-  told.n_stuck++;
-  told.client = *client;
-  g_mutex_unlock (&told.lock);
+  struct told *t = user_data;
+
+  pthread_mutex_lock (&t->lock);
+  g_assert_cmpuint (t->n_disconnected, ==, 0);
+  t->n_stuck++;
+  t->client = *client;
+  pthread_mutex_unlock (&t->lock);
 }
 
 static void
 on_disconnected (int fd, void *user_data)
 {
-  g_mutex_lock (&told.lock);
-  told.n_disconnected++;
-  told.disconnected_fd = fd;
-  g_mutex_unlock (&told.lock);
+  struct told *t = user_data;
+
+  pthread_mutex_lock (&t->lock);
+  t->n_disconnected++;
+  t->disconnected_fd = fd;
+  pthread_mutex_unlock (&t->lock);
 }
 
 static void
 open_source (struct source *source, uint64_t timeout_ns, unsigned flags)
 {
-  const struct xmem_publisher_params params = { .struct_size = sizeof (params),
+  struct xmem_publisher_params params = { .struct_size = sizeof (params),
     .address = harness_path ("socket"),
     .flags = flags,
     .max_buffers = 64,
     .client_timeout_ns = timeout_ns,
     .client_stuck = on_stuck,
-    .client_disconnected = on_disconnected };
+    .client_disconnected = on_disconnected,
+    .user_data_free = g_free };
 
-  told.n_stuck = told.n_disconnected = 0;
+  params.user_data = told = g_new0 (struct told, 1);
+  pthread_mutex_init (&told->lock, NULL);
   source_open (source, &params);
 }
 
-static void
-wait_until_told (void)
+static unsigned
+n_stuck (void)
 {
-  unsigned n = 0;
+  unsigned n;
 
-  harness_wait_until (n == 1)
-  {
-    g_mutex_lock (&told.lock);
-    n = told.n_disconnected;
-    g_mutex_unlock (&told.lock);
-  }
+  pthread_mutex_lock (&told->lock);
+  n = told->n_stuck;
+  pthread_mutex_unlock (&told->lock);
+  return n;
+}
+
+static unsigned
+n_disconnected (void)
+{
+  unsigned n;
+
+  pthread_mutex_lock (&told->lock);
+  n = told->n_disconnected;
+  pthread_mutex_unlock (&told->lock);
+  return n;
 }
 
 static void
 assert_told_of (const struct actor *actor, unsigned n_held)
 {
-  wait_until_told ();
-  g_assert_cmpuint (told.n_stuck, ==, 1);
-  g_assert_cmpint (told.client.pid, ==, actor->child.pid);
-  g_assert_cmpstr (told.client.name, ==, "actor");
-  g_assert_cmpint (told.client.state, ==, XMEM_CLIENT_EVICTED);
-  g_assert_cmpint (told.client.fd, ==, told.disconnected_fd);
-  g_assert_cmpuint (told.client.frames_held, ==, n_held);
+  harness_wait_until (n_disconnected () == 1);
+  g_assert_cmpuint (n_stuck (), ==, 1);
+  g_assert_cmpint (told->client.pid, ==, actor->child.pid);
+  g_assert_cmpstr (told->client.name, ==, "actor");
+  g_assert_cmpint (told->client.state, ==, XMEM_CLIENT_EVICTED);
+  g_assert_cmpint (told->client.fd, ==, told->disconnected_fd);
+  g_assert_cmpuint (told->client.frames_held, ==, n_held);
 }
 
 static void
@@ -187,7 +204,7 @@ test_holding_is_not_being_stuck (void)
   harness_wait_until (source_stats (&source).frames_held == 2);
   source_publish_many (&source, 10000, 3, 1);
   actor_expect_frame (&holder, 3);
-  g_assert_cmpuint (told.n_stuck, ==, 0);
+  g_assert_cmpuint (n_stuck (), ==, 0);
   actor_stop (&holder);
   source_close (&source);
 }
@@ -232,7 +249,7 @@ test_event_loop (void)
   fd = GPOINTER_TO_INT (g_thread_join (thread));
   source_publish_many (&source, 10000, 0, 2);
   wait.fd = xmem_publisher_get_fd (source.publisher);
-  while (told.n_stuck == 0) {
+  while (n_stuck () == 0) {
     g_assert_cmpint (poll (&wait, 1, -1), ==, 1);
     (void) xmem_publisher_dispatch (source.publisher, 0);
   }
