@@ -14,6 +14,10 @@
 
 #include "peer/pub-private.h"
 
+#define FEATURES                                     \
+  (XMEM_WIRE_FEATURE_EVENTS | XMEM_WIRE_FEATURE_CUDA \
+      | XMEM_WIRE_FEATURE_CUDA_COMPLETE)
+
 /* --- sending ------------------------------------------------------------- */
 
 static void
@@ -199,6 +203,17 @@ pub_client_offer (struct xmem_publisher *pub, struct pub_client *client,
 {
   if (client->state != PUB_CLIENT_ACTIVE || client->broken)
     return;
+  if (frame->in_cuda && !(client->features & XMEM_WIRE_FEATURE_CUDA)) {
+    pub_client_evict (pub, client, XMEM_REFUSED,
+        "the frames are in CUDA memory, which this subscriber did not ask for "
+        "(XMEM_SUBSCRIBER_CUDA)");
+    return;
+  }
+  /* It has joined just now; the next ones will be. */
+  if (!frame->complete && client->features & XMEM_WIRE_FEATURE_CUDA_COMPLETE) {
+    skip (pub, client);
+    return;
+  }
   if (client->needs_key && frame->flags & XMEM_FRAME_DELTA_UNIT) {
     skip (pub, client);
     ask_for_key (pub, client);
@@ -311,14 +326,14 @@ welcome (struct xmem_publisher *pub, struct pub_client *client,
   client->delivery = (enum xmem_delivery) hello->delivery;
   client->state = PUB_CLIENT_ACTIVE;
   client->needs_key = pub->started;
-  client->wants_events = hello->features & XMEM_WIRE_FEATURE_EVENTS;
+  client->features = hello->features & FEATURES;
   pub->stats.n_clients++;
   pub->stats.clients_served++;
   m.welcome.version = hello->version_max < XMEM_WIRE_VERSION_MAX
                           ? hello->version_max
                           : XMEM_WIRE_VERSION_MAX;
   m.welcome.grant = client->grant;
-  m.welcome.features = hello->features & XMEM_WIRE_FEATURE_EVENTS;
+  m.welcome.features = client->features;
   m.welcome.pid = (uint32_t) getpid ();
   send_message (pub, client, &m);
   pub_client_announce (pub, client);

@@ -100,14 +100,17 @@ sub_link_add_segment (struct sub_link *link, const struct xmem_wire_segment *m,
   struct sub_segment *entry = &link->segments[link->n_segments];
   int r;
 
-  if (take_fd < 0 || find_segment (link, m->id)
-      || link->n_segments == SUB_MAX_SEGMENTS) {
+  if ((take_fd < 0 && m->kind == XMEM_WIRE_SEGMENT_MEMFD)
+      || find_segment (link, m->id) || link->n_segments == SUB_MAX_SEGMENTS) {
     if (take_fd >= 0)
       close (take_fd);
     return xmem_error_set (error, XMEM_PROTOCOL, 0,
         "segment %u without its file, announced twice, or one too many", m->id);
   }
-  r = xmem_segment_import (take_fd, m->size, &entry->segment, error);
+  if (m->kind == XMEM_WIRE_SEGMENT_MEMFD)
+    r = xmem_segment_import (take_fd, m->size, &entry->segment, error);
+  else
+    r = sub_cuda_import (link, m, take_fd, &entry->segment, error);
   if (r != 0)
     return r;
   entry->id = m->id;
@@ -223,7 +226,8 @@ set_regions (struct sub_link *link, const struct xmem_wire_frame *m,
     struct sub_segment *entry = find_segment (link, wire->segment);
     struct xmem_region *region = &frame->regions[i];
 
-    if (!entry || !xmem_segment_at (entry->segment, wire->offset, wire->size))
+    if (!entry
+        || !xmem_segment_contains (entry->segment, wire->offset, wire->size))
       return xmem_error_set (error, XMEM_PROTOCOL, 0,
           "a frame lies outside segment %u", wire->segment);
     region->segment = xmem_segment_ref (entry->segment);
@@ -391,7 +395,7 @@ xmem_frame_get_data (const struct xmem_frame *frame, size_t index)
 {
   const struct xmem_region *region = &frame->regions[index];
 
-  return region->segment->data + region->offset;
+  return region->segment->data ? region->segment->data + region->offset : NULL;
 }
 
 /* --- the link ------------------------------------------------------------ */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A segment: shared memory and this process's mapping of it. */
+/* A segment: shared memory and this process's mapping of it, or memory of a CUDA
+ * device. */
 #ifndef XMEM_POOL_SEGMENT_H
 #define XMEM_POOL_SEGMENT_H
 
@@ -10,15 +11,17 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "mem/cuda.h"
 
 struct xmem_segment {
   atomic_uint refs;
   /* Set once, when its origin will put no further content into it: nothing
    * new will be published from it. Pairs acquire with release. */
   atomic_bool retired;
-  int fd; /* -1: part of a named pool's file, not for peers */
+  int fd; /* -1: part of a named pool's file, not for peers; or CUDA memory */
   size_t size;
-  uint8_t *data;
+  uint8_t *data; /* NULL: CUDA memory */
+  struct xmem_cuda_memory *cuda; /* NULL: memory of the CPU */
 };
 
 /* A writable segment of our own. The caller has one reference. */
@@ -34,19 +37,22 @@ int xmem_segment_import (int take_fd, uint64_t size,
 int xmem_segment_map (int fd, uint64_t offset, size_t size, bool writable,
     struct xmem_segment **segment_out, struct xmem_error *error);
 
+/* Memory of a CUDA device, of our own or a peer's. Takes the reference, also on
+ * failure. */
+int xmem_segment_wrap_cuda (struct xmem_cuda_memory *take_memory, uint64_t size,
+    struct xmem_segment **segment_out, struct xmem_error *error);
+
 struct xmem_segment *xmem_segment_ref (struct xmem_segment *segment);
 void xmem_segment_unref (struct xmem_segment *segment);
 void xmem_segment_retire (struct xmem_segment *segment);
 bool xmem_segment_is_retired (struct xmem_segment *segment);
 
-/* The segment's bytes at a region; NULL when the region is not inside it. */
-static inline uint8_t *
-xmem_segment_at (
+/* Whether a region is inside of the segment. */
+static inline bool
+xmem_segment_contains (
     const struct xmem_segment *segment, uint64_t offset, uint64_t size)
 {
-  if (offset > segment->size || size > segment->size - offset)
-    return NULL;
-  return segment->data + offset;
+  return offset <= segment->size && size <= segment->size - offset;
 }
 
 XMEM_DEFINE_CLEANUP (struct xmem_segment *, xmem_segment_unref);

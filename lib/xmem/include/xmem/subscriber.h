@@ -28,6 +28,13 @@ enum xmem_subscriber_flags {
   /* xmem_subscriber_next () returns XMEM_EVENT for the publisher's events;
    * without it they are not sent. */
   XMEM_SUBSCRIBER_EVENTS = 1 << 0,
+  /* Takes frames in the memory of CUDA devices; without it a publisher of such
+   * frames refuses it. See cuda.h. */
+  XMEM_SUBSCRIBER_CUDA = 1 << 1,
+  /* Such frames are to be complete when they are sent: the publisher waits on
+   * its CPU. For where CUDA events cannot be shared, as between containers
+   * without a common /dev/shm. */
+  XMEM_SUBSCRIBER_CUDA_COMPLETE = 1 << 2,
 };
 
 struct xmem_subscriber_params {
@@ -39,6 +46,10 @@ struct xmem_subscriber_params {
                          may grant fewer */
   uint64_t retry_ns; /* between two looks for a publisher; 0: 20 ms */
   unsigned flags; /* enum xmem_subscriber_flags */
+  void
+      *cuda_context; /* the CUcontext that uses frames in CUDA memory; NULL: the
+                         primary one of the frames' device. Must outlive the
+                         subscriber and its frames */
 };
 
 /**
@@ -191,7 +202,12 @@ XMEM_API size_t xmem_frame_get_n_regions (const struct xmem_frame *frame);
 XMEM_API const struct xmem_region *xmem_frame_get_region (
     const struct xmem_frame *frame, size_t index);
 
-/** The bytes of a region, read-only; live as long as @frame. */
+/**
+ * The bytes of a region, read-only; live as long as @frame.
+ *
+ * Returns: NULL when they are on a CUDA device; see
+ *   xmem_frame_get_cuda_pointer ().
+ */
 XMEM_API const void *xmem_frame_get_data (
     const struct xmem_frame *frame, size_t index);
 
