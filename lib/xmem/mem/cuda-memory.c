@@ -146,14 +146,15 @@ memory_free (struct xmem_cuda_memory *memory)
 {
   xmem_cuda_auto_leave bool entered = false;
 
-  /* Without its context there is nothing left to undo. */
+  /* What belongs to a context has gone with it. */
   if (memory->context
       && xmem_cuda_enter (memory->context, &entered, NULL) == 0) {
     wait_for_writers (memory);
     xmem_cuda_reaper_drop_spares (memory);
     destroy_events (memory);
-    xmem_cuda_share_close (memory);
   }
+  if (entered || memory->mapped_size > 0 || memory->has_handle)
+    xmem_cuda_share_close (memory);
   if (memory->fd >= 0)
     close (memory->fd);
   free (memory->event_handles);

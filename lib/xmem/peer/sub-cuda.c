@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What memory of CUDA devices adds to a subscriber: taking a publisher's, and
  * the order of the work on it. Keeps no state. */
+#include <poll.h>
 #include <string.h>
 
 #include <xmem/cuda.h>
@@ -22,6 +23,23 @@ read_share (
   memcpy (share_out->allocation, m->cuda.allocation,
       sizeof (share_out->allocation));
   memcpy (share_out->handle, m->cuda.handle, sizeof (share_out->handle));
+}
+
+/* How long the socket of a process that dies may take to close after what else
+ * it had. */
+#define HANG_UP_MS 100
+
+/* A handle of a process that has just died leads nowhere: then the death is what
+ * there is to tell. */
+static int
+import_failed (struct sub_link *link, int r, struct xmem_error *error)
+{
+  struct pollfd wait = { .fd = link->connection.fd, .events = POLLRDHUP };
+
+  if (poll (&wait, 1, HANG_UP_MS) <= 0)
+    return r;
+  return xmem_error_set (error, XMEM_GONE, 0,
+      "the publisher has gone before its memory could be mapped");
 }
 
 int
@@ -47,7 +65,7 @@ sub_cuda_import (struct sub_link *link, const struct xmem_wire_segment *m,
   r = xmem_cuda_memory_import (
       &share, fd, (uint32_t) pid, &place, link->cuda_complete, &memory, error);
   return r == 0 ? xmem_segment_wrap_cuda (memory, m->size, segment_out, error)
-                : r;
+                : import_failed (link, r, error);
 }
 
 static struct xmem_cuda_memory *
