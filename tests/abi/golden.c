@@ -6,6 +6,19 @@
 #include <string.h>
 
 #define FEATURES UINT64_C (0x0102030405060708)
+#define UUIDS                                                                \
+  .device = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 },        \
+  .gpu = { 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31 }, \
+  .allocation = { [0] = 0xaa, [15] = 0xbb }
+#define UUIDS_HEX                    \
+  "1900 0000 20000000"               \
+  "000102030405060708090a0b0c0d0e0f" \
+  "101112131415161718191a1b1c1d1e1f" \
+  "1a00 0000 10000000"               \
+  "aa00000000000000 00000000000000bb"
+/* 64 of the same. */
+#define FOUR(text) text text text text
+#define HANDLE(text) FOUR (FOUR (FOUR (text)))
 #define NONE XMEM_NONE
 #define NO_TIME XMEM_TIME_NONE
 
@@ -174,6 +187,22 @@ const struct golden golden_messages[] = {
              "0010000000000000", /* size */
       .message = { .type = XMEM_WIRE_SEGMENT,
           .segment = { 8, XMEM_WIRE_SEGMENT_DMABUF, 4096 } } },
+  { .name = "segment-cuda-vmm",
+      .hex = "0400 0100 58000000"
+             "08000000 04000000 0000200000000000" UUIDS_HEX,
+      .message = { .type = XMEM_WIRE_SEGMENT,
+          .segment = { 8, XMEM_WIRE_SEGMENT_CUDA_VMM, 0x200000, { UUIDS } } } },
+  { .name = "segment-cuda-legacy",
+      .hex = "0400 0100 f0000000"
+             "09000000 05000000 0020000000000000" UUIDS_HEX
+             "1b00 0000 40000000" HANDLE ("68") /* memory */
+      "1c00 0000 48000000" /* the event of a slot */
+      "0010000000000000" HANDLE ("65"),
+      .message = { .type = XMEM_WIRE_SEGMENT,
+          .segment = { 9, XMEM_WIRE_SEGMENT_CUDA_LEGACY, 0x2000,
+              { UUIDS, .handle = HANDLE ("h"), .slot_size = 0x1000,
+                  .n_events = 1,
+                  .events = (const uint8_t *) HANDLE ("e") } } } },
 };
 
 const size_t golden_n_messages =

@@ -106,11 +106,13 @@ test_frame_structures (void)
 static void
 test_pool_structures (void)
 {
-  SIZE (struct xmem_pool_params, 32);
+  SIZE (struct xmem_pool_params, 48);
   OFFSET (struct xmem_pool_params, n_slots, 8);
   OFFSET (struct xmem_pool_params, mode, 12);
   OFFSET (struct xmem_pool_params, max_bytes, 16);
   OFFSET (struct xmem_pool_params, handover_timeout_ns, 24);
+  OFFSET (struct xmem_pool_params, cuda_mode, 32);
+  OFFSET (struct xmem_pool_params, cuda_context, 40);
   SIZE (struct xmem_pool_stats, 32);
   OFFSET (struct xmem_pool_stats, n_used, 4);
   OFFSET (struct xmem_pool_stats, n_in_flight, 8);
@@ -152,13 +154,15 @@ test_publisher_structures (void)
   OFFSET (struct xmem_publisher_params, group, 104);
   OFFSET (struct xmem_publisher_params, allowed_uids, 112);
   OFFSET (struct xmem_publisher_params, n_allowed_uids, 120);
-  SIZE (struct xmem_publish, 48);
+  SIZE (struct xmem_publish, 64);
   OFFSET (struct xmem_publish, regions, 8);
   OFFSET (struct xmem_publish, n_regions, 16);
   OFFSET (struct xmem_publish, info, 24);
   OFFSET (struct xmem_publish, done, 32);
   OFFSET (struct xmem_publish, done_data, 40);
-  SIZE (struct xmem_publisher_stats, 56);
+  OFFSET (struct xmem_publish, flags, 48);
+  OFFSET (struct xmem_publish, cuda_stream, 56);
+  SIZE (struct xmem_publisher_stats, 64);
   OFFSET (struct xmem_publisher_stats, clients_served, 8);
   OFFSET (struct xmem_publisher_stats, frames_published, 16);
   OFFSET (struct xmem_publisher_stats, frames_delivered, 24);
@@ -166,18 +170,20 @@ test_publisher_structures (void)
   OFFSET (struct xmem_publisher_stats, frames_held, 40);
   OFFSET (struct xmem_publisher_stats, n_segments, 44);
   OFFSET (struct xmem_publisher_stats, segments_sent, 48);
+  OFFSET (struct xmem_publisher_stats, frames_synchronised, 56);
 }
 
 static void
 test_subscriber_structures (void)
 {
-  SIZE (struct xmem_subscriber_params, 48);
+  SIZE (struct xmem_subscriber_params, 56);
   OFFSET (struct xmem_subscriber_params, address, 8);
   OFFSET (struct xmem_subscriber_params, name, 16);
   OFFSET (struct xmem_subscriber_params, delivery, 24);
   OFFSET (struct xmem_subscriber_params, n_buffers, 28);
   OFFSET (struct xmem_subscriber_params, retry_ns, 32);
   OFFSET (struct xmem_subscriber_params, flags, 40);
+  OFFSET (struct xmem_subscriber_params, cuda_context, 48);
   SIZE (struct xmem_subscriber_stats, 80);
   OFFSET (struct xmem_subscriber_stats, frames_lost, 8);
   OFFSET (struct xmem_subscriber_stats, frames_held, 16);
@@ -202,6 +208,7 @@ test_numbers (void)
   g_assert_cmpint (XMEM_FORKED, ==, -10);
   g_assert_cmpint (XMEM_CORRUPT, ==, -11);
   g_assert_cmpint (XMEM_UNSUPPORTED, ==, -12);
+  g_assert_cmpint (XMEM_DEVICE, ==, -13);
   g_assert_cmpint (XMEM_READ, ==, 0);
   g_assert_cmpint (XMEM_WRITE, ==, 1);
   g_assert_cmpint (XMEM_OPEN_READ_ONLY, ==, 1);

@@ -75,6 +75,9 @@ test_limits (void)
   g_assert_cmpint (XMEM_WIRE_MAX_NAME, ==, 255);
   g_assert_cmpint (XMEM_WIRE_FEATURE_EVENTS, ==, 1);
   g_assert_cmpint (XMEM_WIRE_FEATURE_DMABUF, ==, 2);
+  g_assert_cmpint (XMEM_WIRE_FEATURE_CUDA, ==, 8);
+  g_assert_cmpint (XMEM_WIRE_FEATURE_CUDA_COMPLETE, ==, 16);
+  g_assert_cmpint (XMEM_WIRE_MAX_CUDA_EVENTS, ==, 256);
   g_assert_cmpint (XMEM_MAX_EVENT_NAME, ==, 255);
   g_assert_cmpint (XMEM_MAX_EVENT_DATA, ==, 16777216);
   g_assert_cmpint (XMEM_MAX_UPSTREAM_DATA, ==, 16384);

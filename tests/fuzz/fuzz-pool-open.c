@@ -132,7 +132,8 @@ use_bytes (const struct xmem_buffer *buffer)
   struct xmem_region region;
 
   xmem_buffer_get_region (buffer, &region);
-  check (xmem_segment_at (region.segment, region.offset, size)
+  check (xmem_segment_contains (region.segment, region.offset, size));
+  check (region.segment->data + region.offset
          == (const uint8_t *) xmem_buffer_get_data (buffer));
   if (size > 0)
     check (data[0] + data[size - 1] >= 0);

@@ -27,6 +27,19 @@ hello_equal (const struct xmem_wire_hello *a, const struct xmem_wire_hello *b)
 }
 
 static bool
+segment_equal (
+    const struct xmem_wire_segment *a, const struct xmem_wire_segment *b)
+{
+  return a->id == b->id && a->kind == b->kind && a->size == b->size
+         && memcmp (
+                &a->cuda, &b->cuda, offsetof (struct xmem_wire_cuda, events))
+                == 0
+         && bytes_equal (a->cuda.events,
+             a->cuda.n_events * (size_t) XMEM_WIRE_CUDA_HANDLE, b->cuda.events,
+             b->cuda.n_events * (size_t) XMEM_WIRE_CUDA_HANDLE);
+}
+
+static bool
 stream_equal (
     const struct xmem_wire_stream *a, const struct xmem_wire_stream *b)
 {
@@ -96,9 +109,7 @@ messages_equal (
       return a->error.status == b->error.status
              && text_equal (&a->error.text, &b->error.text);
     case XMEM_WIRE_SEGMENT:
-      return a->segment.id == b->segment.id
-             && a->segment.kind == b->segment.kind
-             && a->segment.size == b->segment.size;
+      return segment_equal (&a->segment, &b->segment);
     case XMEM_WIRE_RETIRE:
       return a->retire == b->retire;
     case XMEM_WIRE_STREAM:

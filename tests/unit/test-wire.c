@@ -131,6 +131,12 @@ test_round_trip_at_the_limits (void)
   m = (struct xmem_wire_message){ .type = XMEM_WIRE_RELEASE,
     .sequences.n = XMEM_WIRE_MAX_SEQUENCES };
   check_round_trip (&m);
+  m = (struct xmem_wire_message){ .type = XMEM_WIRE_SEGMENT,
+    .segment = { 1, XMEM_WIRE_SEGMENT_CUDA_LEGACY, XMEM_WIRE_MAX_CUDA_EVENTS,
+        { .slot_size = 1,
+            .n_events = XMEM_WIRE_MAX_CUDA_EVENTS,
+            .events = (const uint8_t *) text } } };
+  check_round_trip (&m);
 }
 
 static void
@@ -219,6 +225,66 @@ test_encoder_refuses_numbers_out_of_bounds (void)
   m = (struct xmem_wire_message){ .type = XMEM_WIRE_FRAME,
     .frame.metas_fd_size = XMEM_MAX_METAS + 1 };
   refuse_to_encode (&m);
+}
+
+static void
+test_encoder_refuses_events_outside_of_their_segment (void)
+{
+  static const uint8_t
+      handles[(XMEM_WIRE_MAX_CUDA_EVENTS + 1) * XMEM_WIRE_CUDA_HANDLE];
+  struct xmem_wire_message m = { .type = XMEM_WIRE_SEGMENT,
+    .segment = { 1, XMEM_WIRE_SEGMENT_CUDA_VMM, 4096,
+        { .slot_size = 4096, .n_events = 1, .events = handles } } };
+
+  check_round_trip (&m);
+  m.segment.cuda.slot_size = 0;
+  refuse_to_encode (&m);
+  m.segment.cuda.slot_size = 2049;
+  m.segment.cuda.n_events = 2;
+  refuse_to_encode (&m);
+  m.segment.cuda.slot_size = UINT64_MAX / 2 + 1;
+  refuse_to_encode (&m);
+  m.segment.cuda.slot_size = 1;
+  m.segment.cuda.n_events = XMEM_WIRE_MAX_CUDA_EVENTS + 1;
+  refuse_to_encode (&m);
+}
+
+/* The bytes of a golden message with some of them replaced. */
+static int
+decode_with (const char *name, size_t at, const void *bytes, size_t n)
+{
+  uint8_t copy[1024];
+  struct xmem_wire_message m;
+  size_t i = 0, size;
+
+  while (strcmp (golden_messages[i].name, name) != 0)
+    i++;
+  size = golden_bytes (golden_messages[i].hex, copy, sizeof (copy));
+  g_assert_cmpuint (at + n, <=, size);
+  memcpy (copy + at, bytes, n);
+  return xmem_wire_decode (copy, size, &m, NULL);
+}
+
+static void
+test_cuda_segments_are_checked (void)
+{
+  const uint8_t events[8] = { 0, 0x20 }; /* slots of all of the segment */
+  const uint8_t larger[8] = { 1, 0x20 };
+  const uint8_t none[8] = { 0 };
+
+  g_assert_cmpint (
+      decode_with ("segment-cuda-legacy", 168, events, 8), ==, XMEM_OK);
+  g_assert_cmpint (
+      decode_with ("segment-cuda-legacy", 168, larger, 8), ==, XMEM_PROTOCOL);
+  g_assert_cmpint (
+      decode_with ("segment-cuda-legacy", 168, none, 8), ==, XMEM_PROTOCOL);
+  /* Without its device, its name, its handle. */
+  g_assert_cmpint (
+      decode_with ("segment-cuda-vmm", 24, none, 1), ==, XMEM_PROTOCOL);
+  g_assert_cmpint (
+      decode_with ("segment-cuda-vmm", 64, none, 1), ==, XMEM_PROTOCOL);
+  g_assert_cmpint (
+      decode_with ("segment-cuda-legacy", 88, none, 1), ==, XMEM_PROTOCOL);
 }
 
 /* --- bytes that are wrong ------------------------------------------------ */
@@ -502,6 +568,9 @@ add_bad_bytes (void)
   harness_add ("/every-byte-changed", test_every_byte_changed);
   harness_add ("/wrong-lengths", test_wrong_lengths);
   harness_add ("/too-large-a-message", test_too_large_a_message);
+  harness_add ("/encoder-refuses-events-outside-of-their-segment",
+      test_encoder_refuses_events_outside_of_their_segment);
+  harness_add ("/cuda-segments-are-checked", test_cuda_segments_are_checked);
   harness_add ("/unknown-tlvs-are-skipped", test_unknown_tlvs_are_skipped);
   harness_add (
       "/unknown-messages-are-skipped", test_unknown_messages_are_skipped);

@@ -50,6 +50,8 @@ xmem_status_string (int status)
       return "shared data makes no sense";
     case XMEM_UNSUPPORTED:
       return "not supported here";
+    case XMEM_DEVICE:
+      return "a call of a device's driver failed";
     default:
       return "unknown status";
   }

@@ -15,6 +15,10 @@
 #include "base/clock.h"
 #include "peer/pub-private.h"
 
+#define FEATURES                                       \
+  (XMEM_WIRE_FEATURE_EVENTS | XMEM_WIRE_FEATURE_DMABUF \
+      | XMEM_WIRE_FEATURE_CUDA | XMEM_WIRE_FEATURE_CUDA_COMPLETE)
+
 /* --- sending ------------------------------------------------------------- */
 
 static void
@@ -210,9 +214,20 @@ pub_client_offer (struct xmem_publisher *pub, struct pub_client *client,
 {
   if (client->state != PUB_CLIENT_ACTIVE || client->broken)
     return;
-  if (frame->in_dmabuf && !client->takes_dmabufs) {
+  if (frame->in_dmabuf && !(client->features & XMEM_WIRE_FEATURE_DMABUF)) {
     pub_client_evict (pub, client, XMEM_UNSUPPORTED,
         "the frames are dmabufs, which this subscriber does not take");
+    return;
+  }
+  if (frame->in_cuda && !(client->features & XMEM_WIRE_FEATURE_CUDA)) {
+    pub_client_evict (pub, client, XMEM_REFUSED,
+        "the frames are in CUDA memory, which this subscriber did not ask for "
+        "(XMEM_SUBSCRIBER_CUDA)");
+    return;
+  }
+  /* It has joined just now; the next ones will be. */
+  if (!frame->complete && client->features & XMEM_WIRE_FEATURE_CUDA_COMPLETE) {
+    skip (pub, client);
     return;
   }
   if (client->needs_key && frame->flags & XMEM_FRAME_DELTA_UNIT) {
@@ -333,16 +348,14 @@ welcome (struct xmem_publisher *pub, struct pub_client *client,
   client->next_sequence = pub->next_sequence;
   client->state = PUB_CLIENT_ACTIVE;
   client->needs_key = pub->started;
-  client->wants_events = hello->features & XMEM_WIRE_FEATURE_EVENTS;
-  client->takes_dmabufs = hello->features & XMEM_WIRE_FEATURE_DMABUF;
+  client->features = hello->features & FEATURES;
   pub->stats.n_clients++;
   pub->stats.clients_served++;
   m.welcome.version = hello->version_max < XMEM_WIRE_VERSION_MAX
                           ? hello->version_max
                           : XMEM_WIRE_VERSION_MAX;
   m.welcome.grant = client->grant;
-  m.welcome.features =
-      hello->features & (XMEM_WIRE_FEATURE_EVENTS | XMEM_WIRE_FEATURE_DMABUF);
+  m.welcome.features = client->features;
   m.welcome.pid = (uint32_t) getpid ();
   send_message (pub, client, &m);
   pub_client_announce (pub, client);

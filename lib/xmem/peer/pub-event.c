@@ -203,7 +203,7 @@ pub_client_add_event (struct xmem_publisher *pub, struct pub_client *client,
     struct pub_event *event)
 {
   if (client->state != PUB_CLIENT_ACTIVE || client->broken
-      || !client->wants_events)
+      || !(client->features & XMEM_WIRE_FEATURE_EVENTS))
     return;
   if (event->flags & XMEM_EVENT_FLUSH)
     pub_client_flush_frames (pub, client);
@@ -325,7 +325,7 @@ void
 pub_client_receive_event (struct xmem_publisher *pub, struct pub_client *client,
     const struct xmem_wire_event *m)
 {
-  if (!client->wants_events || m->data_fd_size > 0)
+  if (!(client->features & XMEM_WIRE_FEATURE_EVENTS) || m->data_fd_size > 0)
     pub_client_evict (pub, client, XMEM_PROTOCOL, "an unexpected event");
   else if (client->state == PUB_CLIENT_ACTIVE && pub->params.event_received
            && take_token (client))

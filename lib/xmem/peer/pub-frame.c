@@ -70,20 +70,23 @@ static struct xmem_packet *
 segment_packet (
     uint32_t id, const struct xmem_segment *segment, struct xmem_error *error)
 {
-  struct xmem_wire_message m = { .type = XMEM_WIRE_SEGMENT };
-  int fd = fcntl (segment->fd, F_DUPFD_CLOEXEC, 0);
+  struct xmem_wire_message m = { .type = XMEM_WIRE_SEGMENT,
+    .segment = { id,
+        segment->is_dmabuf ? XMEM_WIRE_SEGMENT_DMABUF : XMEM_WIRE_SEGMENT_MEMFD,
+        segment->size } };
+  int shared_fd = segment->fd;
   struct xmem_packet *packet;
+  int fd = -1;
 
-  if (fd < 0) {
+  if (segment->cuda)
+    pub_cuda_describe (segment, &m.segment, &shared_fd);
+  if (shared_fd >= 0)
+    fd = fcntl (shared_fd, F_DUPFD_CLOEXEC, 0);
+  if (shared_fd >= 0 && fd < 0) {
     xmem_error_set (
         error, XMEM_SYSTEM, errno, "cannot duplicate a segment's fd");
     return NULL;
   }
-
-  m.segment.id = id;
-  m.segment.kind =
-      segment->is_dmabuf ? XMEM_WIRE_SEGMENT_DMABUF : XMEM_WIRE_SEGMENT_MEMFD;
-  m.segment.size = segment->size;
   packet = xmem_packet_new (&m, fd);
   if (!packet)
     xmem_error_set (error, XMEM_NO_MEMORY, 0, "no memory for a segment");
@@ -169,7 +172,7 @@ place_regions (struct xmem_publisher *pub, const struct xmem_publish *publish,
     unsigned place = 0;
     int r;
 
-    if (region->segment->fd < 0)
+    if (region->segment->fd < 0 && !region->segment->cuda)
       return xmem_error_set (error, XMEM_REFUSED, 0,
           "memory of a named pool cannot be served: its file cannot be sealed");
     if (!xmem_segment_contains (region->segment, region->offset, region->size))
@@ -180,6 +183,7 @@ place_regions (struct xmem_publisher *pub, const struct xmem_publish *publish,
       return r;
     frame->segments[frame->n_segments++] = (uint16_t) place;
     frame->in_dmabuf |= region->segment->is_dmabuf;
+    frame->in_cuda |= region->segment->cuda != NULL;
     pub->segments[place].n_frames++;
     wire->regions[i].segment = pub->segments[place].id;
     wire->regions[i].slot = (uint32_t) region->id;
@@ -249,7 +253,7 @@ encode_frame (struct xmem_publisher *pub, const struct xmem_publish *publish,
 
 int
 pub_frame_new (struct xmem_publisher *pub, const struct xmem_publish *publish,
-    struct pub_frame **frame_out, struct xmem_error *error)
+    bool complete, struct pub_frame **frame_out, struct xmem_error *error)
 {
   struct pub_frame *frame = calloc (1, sizeof (*frame));
   int r;
@@ -258,6 +262,7 @@ pub_frame_new (struct xmem_publisher *pub, const struct xmem_publish *publish,
     return xmem_error_set (error, XMEM_NO_MEMORY, 0, "no memory for a frame");
   frame->refs = 1;
   frame->flags = publish->info->flags;
+  frame->complete = complete;
   frame->stream = pub->stream;
   frame->stream->refs++;
   r = encode_frame (pub, publish, frame, error);

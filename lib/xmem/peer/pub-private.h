@@ -4,6 +4,7 @@
  *   pub-client.c     one subscriber's account
  *   pub-admit.c      which users may connect
  *   pub-event.c      events, both ways
+ *   pub-cuda.c       memory of CUDA devices
  *   pub-patience.c   how long a client without room is waited for
  *   pub-figures.c    what is counted
  *   pub-replay.c     the frame kept for late joiners
@@ -54,6 +55,8 @@ struct pub_frame {
   uint64_t sequence;
   uint32_t flags;
   bool in_dmabuf; /* some of it */
+  bool in_cuda; /* a region is in CUDA memory */
+  bool complete; /* all work that wrote it is over */
   unsigned n_segments;
   uint16_t segments[XMEM_MAX_REGIONS]; /* places in the segment table */
   struct pub_stream *stream;
@@ -102,8 +105,7 @@ struct pub_client {
   enum pub_client_state state;
   bool broken; /* sending failed; its hang-up will be read soon */
   bool wants_write; /* epoll tells when its socket has room */
-  bool wants_events;
-  bool takes_dmabufs;
+  uint64_t features; /* of XMEM_WIRE_FEATURE_*, those agreed on */
   bool announced; /* client_connected was called for it */
   bool stuck; /* evicted for that; client_stuck is yet to be called */
   int fd_number; /* what the callbacks call it */
@@ -179,8 +181,8 @@ void pub_stream_unref (struct pub_stream *stream);
 
 /* A frame with one reference, numbered and encoded. */
 int pub_frame_new (struct xmem_publisher *pub,
-    const struct xmem_publish *publish, struct pub_frame **frame_out,
-    struct xmem_error *error);
+    const struct xmem_publish *publish, bool complete,
+    struct pub_frame **frame_out, struct xmem_error *error);
 void pub_frame_unref (struct xmem_publisher *pub, struct pub_frame *frame);
 
 /* Calls the done functions of the frames that nobody has any more. Without
@@ -326,10 +328,28 @@ void pub_admit_clear (struct xmem_publisher *pub);
 /* Notes whose connection this is. Whether this user may connect; if not it was
  * told so. */
 bool pub_admit (struct xmem_publisher *pub, struct pub_client *client);
+/* --- pub-cuda.c ---------------------------------------------------------- */
+
+/* What peers need to know of a segment in CUDA memory. Lends what m and *fd_out
+ * (-1: none) get. */
+void pub_cuda_describe (const struct xmem_segment *segment,
+    struct xmem_wire_segment *m, int *fd_out);
+
+/* Sees to it that readers can wait for what the regions in CUDA memory are
+ * written by, or need not: *complete_out. Without the lock. */
+int pub_cuda_order (struct xmem_publisher *pub,
+    const struct xmem_publish *publish, bool *complete_out,
+    struct xmem_error *error);
 
 /* --- publisher.c --------------------------------------------------------- */
 
 /* Makes the I/O thread look at the clients again. */
 void pub_wake (struct xmem_publisher *pub);
+
+/* Publishes a buffer, of which it takes a reference; flags and stream as in
+ * struct xmem_publish. */
+int pub_publish_buffer (struct xmem_publisher *pub, struct xmem_buffer *buffer,
+    const struct xmem_frame_info *info, unsigned flags, void *cuda_stream,
+    int64_t timeout_ns, struct xmem_error *error);
 
 #endif

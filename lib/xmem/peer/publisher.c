@@ -585,7 +585,7 @@ ensure_stream (struct xmem_publisher *pub, struct xmem_error *error)
 
 static int
 publish_locked (struct xmem_publisher *pub, const struct xmem_publish *publish,
-    int64_t deadline, struct xmem_error *error)
+    bool complete, int64_t deadline, struct xmem_error *error)
 {
   struct pub_frame *frame;
   int r = wait_for_room (pub, deadline);
@@ -595,7 +595,7 @@ publish_locked (struct xmem_publisher *pub, const struct xmem_publish *publish,
   pub_retire_segments (pub, false);
   r = ensure_stream (pub, error);
   if (r == 0)
-    r = pub_frame_new (pub, publish, &frame, error);
+    r = pub_frame_new (pub, publish, complete, &frame, error);
   if (r != 0)
     return r;
   pub->started = true;
@@ -617,7 +617,7 @@ xmem_publisher_publish (struct xmem_publisher *pub,
 {
   int64_t deadline = xmem_clock_deadline (timeout_ns);
   struct xmem_error local;
-  bool key_wanted;
+  bool key_wanted, complete;
   int r;
 
   if (!error)
@@ -627,8 +627,11 @@ xmem_publisher_publish (struct xmem_publisher *pub,
     return xmem_error_set (error, XMEM_INVALID, 0,
         "a frame has at most %d regions, and struct_size must be set",
         XMEM_MAX_REGIONS);
+  r = pub_cuda_order (pub, publish, &complete, error);
+  if (r != 0)
+    return r;
   pthread_mutex_lock (&pub->lock);
-  r = publish_locked (pub, publish, deadline, error);
+  r = publish_locked (pub, publish, complete, deadline, error);
   key_wanted = pub->key_wanted;
   pub->key_wanted = false;
   pthread_mutex_unlock (&pub->lock);
@@ -645,8 +648,8 @@ unref_buffer (void *buffer)
 }
 
 int
-xmem_publisher_publish_buffer (struct xmem_publisher *pub,
-    struct xmem_buffer *buffer, const struct xmem_frame_info *info,
+pub_publish_buffer (struct xmem_publisher *pub, struct xmem_buffer *buffer,
+    const struct xmem_frame_info *info, unsigned flags, void *cuda_stream,
     int64_t timeout_ns, struct xmem_error *error)
 {
   struct xmem_region region;
@@ -655,7 +658,9 @@ xmem_publisher_publish_buffer (struct xmem_publisher *pub,
     .n_regions = 1,
     .info = info,
     .done = unref_buffer,
-    .done_data = buffer };
+    .done_data = buffer,
+    .flags = flags,
+    .cuda_stream = cuda_stream };
   int r;
 
   xmem_buffer_get_region (buffer, &region);
@@ -664,6 +669,14 @@ xmem_publisher_publish_buffer (struct xmem_publisher *pub,
   if (r != 0)
     xmem_buffer_unref (buffer);
   return r;
+}
+
+int
+xmem_publisher_publish_buffer (struct xmem_publisher *pub,
+    struct xmem_buffer *buffer, const struct xmem_frame_info *info,
+    int64_t timeout_ns, struct xmem_error *error)
+{
+  return pub_publish_buffer (pub, buffer, info, 0, NULL, timeout_ns, error);
 }
 
 int

@@ -101,8 +101,8 @@ sub_link_add_segment (struct sub_link *link, const struct xmem_wire_segment *m,
   struct sub_segment *entry = &link->segments[link->n_segments];
   int r;
 
-  if (take_fd < 0 || find_segment (link, m->id)
-      || link->n_segments == SUB_MAX_SEGMENTS) {
+  if ((take_fd < 0 && m->kind == XMEM_WIRE_SEGMENT_MEMFD)
+      || find_segment (link, m->id) || link->n_segments == SUB_MAX_SEGMENTS) {
     if (take_fd >= 0)
       close (take_fd);
     return xmem_error_set (error, XMEM_PROTOCOL, 0,
@@ -113,10 +113,12 @@ sub_link_add_segment (struct sub_link *link, const struct xmem_wire_segment *m,
     return xmem_error_set (
         error, XMEM_PROTOCOL, 0, "a dmabuf that was not asked for");
   }
-  r = m->kind == XMEM_WIRE_SEGMENT_DMABUF
-          ? xmem_segment_import_dmabuf (
-              take_fd, m->size, &entry->segment, error)
-          : xmem_segment_import (take_fd, m->size, &entry->segment, error);
+  if (m->kind == XMEM_WIRE_SEGMENT_MEMFD)
+    r = xmem_segment_import (take_fd, m->size, &entry->segment, error);
+  else if (m->kind == XMEM_WIRE_SEGMENT_DMABUF)
+    r = xmem_segment_import_dmabuf (take_fd, m->size, &entry->segment, error);
+  else
+    r = sub_cuda_import (link, m, take_fd, &entry->segment, error);
   if (r != 0)
     return r;
   entry->id = m->id;

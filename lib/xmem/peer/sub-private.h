@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The subscriber's parts:
  *   sub-link.c      one connection, shared by the subscriber and its frames
+ *   sub-cuda.c      memory of CUDA devices
  *   subscriber.c    the public functions: connecting, waiting, messages */
 #ifndef XMEM_PEER_SUB_PRIVATE_H
 #define XMEM_PEER_SUB_PRIVATE_H
@@ -45,6 +46,9 @@ struct sub_link {
   uint32_t publisher_pid;
   bool has_events; /* agreed at the handshake */
   bool has_dmabufs; /* the same */
+  bool takes_cuda; /* the same */
+  bool cuda_complete; /* does without events */
+  void *cuda_context; /* NULL: primary ones */
   uint64_t next_sequence;
   struct sub_stream *stream;
   unsigned n_segments;
@@ -89,6 +93,9 @@ int sub_link_retire (
     struct sub_link *link, uint32_t id, struct xmem_error *error);
 int sub_link_set_stream (struct sub_link *link,
     const struct xmem_wire_stream *m, int take_fd, struct xmem_error *error);
+/* A segment in CUDA memory; takes fd, also on failure. */
+int sub_cuda_import (struct sub_link *link, const struct xmem_wire_segment *m,
+    int take_fd, struct xmem_segment **segment_out, struct xmem_error *error);
 int sub_link_add_frame (struct sub_link *link, const struct xmem_wire_frame *m,
     int take_fd, struct xmem_frame **frame_out, struct xmem_error *error);
 

@@ -32,8 +32,8 @@ struct xmem_subscriber {
   uint32_t n_buffers;
   int64_t retry_ns;
   int interrupt_fd; /* an eventfd, readable while interrupted */
-  bool wants_events;
-  bool takes_dmabufs;
+  unsigned flags; /* enum xmem_subscriber_flags */
+  void *cuda_context;
   bool ended; /* EOS was heard, and no frame since */
   bool finished; /* BYE was heard: nothing will follow */
   struct sub_link *link; /* NULL when not connected */
@@ -46,6 +46,10 @@ struct xmem_subscriber {
   struct xmem_subscriber_stats stats;
   struct xmem_histogram latency;
 };
+
+#define FLAGS                                                                  \
+  (0u | XMEM_SUBSCRIBER_EVENTS | XMEM_SUBSCRIBER_DMABUF | XMEM_SUBSCRIBER_CUDA \
+      | XMEM_SUBSCRIBER_CUDA_COMPLETE)
 
 /* --- waiting ------------------------------------------------------------- */
 
@@ -89,6 +93,22 @@ forget_event (struct xmem_subscriber *sub)
   free (xmem_steal_ptr (sub->event_data));
 }
 
+static uint64_t
+features_of (const struct xmem_subscriber *sub)
+{
+  uint64_t features = 0;
+
+  if (sub->flags & XMEM_SUBSCRIBER_EVENTS)
+    features |= XMEM_WIRE_FEATURE_EVENTS;
+  if (sub->flags & XMEM_SUBSCRIBER_DMABUF)
+    features |= XMEM_WIRE_FEATURE_DMABUF;
+  if (sub->flags & XMEM_SUBSCRIBER_CUDA)
+    features |= XMEM_WIRE_FEATURE_CUDA;
+  if (sub->flags & XMEM_SUBSCRIBER_CUDA_COMPLETE)
+    features |= XMEM_WIRE_FEATURE_CUDA_COMPLETE;
+  return features;
+}
+
 static int
 send_hello (struct xmem_subscriber *sub, struct xmem_connection *connection)
 {
@@ -99,8 +119,7 @@ send_hello (struct xmem_subscriber *sub, struct xmem_connection *connection)
   m.hello.version_min = XMEM_WIRE_VERSION_MIN;
   m.hello.version_max = XMEM_WIRE_VERSION_MAX;
   m.hello.n_buffers = sub->n_buffers;
-  m.hello.features = (sub->wants_events ? XMEM_WIRE_FEATURE_EVENTS : 0)
-                     | (sub->takes_dmabufs ? XMEM_WIRE_FEATURE_DMABUF : 0);
+  m.hello.features = features_of (sub);
   m.hello.delivery = (uint32_t) sub->delivery;
   m.hello.pid = (uint32_t) getpid ();
   if (sub->name)
@@ -169,6 +188,7 @@ shake_hands (struct xmem_subscriber *sub, struct xmem_connection *connection,
   uid_t uid;
   int64_t answer_deadline = xmem_clock_deadline (HANDSHAKE_NS);
   struct sub_link *link;
+  uint64_t features;
   int r;
 
   if (answer_deadline < deadline)
@@ -189,10 +209,12 @@ shake_hands (struct xmem_subscriber *sub, struct xmem_connection *connection,
     return xmem_error_set (error, XMEM_NO_MEMORY, 0, "no memory for a link");
   link->grant = welcome->grant;
   link->publisher_pid = (uint32_t) pid;
-  link->has_events =
-      sub->wants_events && welcome->features & XMEM_WIRE_FEATURE_EVENTS;
-  link->has_dmabufs =
-      sub->takes_dmabufs && welcome->features & XMEM_WIRE_FEATURE_DMABUF;
+  features = welcome->features & features_of (sub);
+  link->has_events = features & XMEM_WIRE_FEATURE_EVENTS;
+  link->has_dmabufs = features & XMEM_WIRE_FEATURE_DMABUF;
+  link->takes_cuda = features & XMEM_WIRE_FEATURE_CUDA;
+  link->cuda_complete = features & XMEM_WIRE_FEATURE_CUDA_COMPLETE;
+  link->cuda_context = sub->cuda_context;
   sub->ended = sub->finished = false;
   set_link (sub, link);
   return 0;
@@ -531,9 +553,7 @@ xmem_subscriber_new (const struct xmem_subscriber_params *params,
 {
   struct xmem_subscriber *sub;
 
-  if (params->struct_size != sizeof (*params)
-      || (params->flags
-          & ~(unsigned) (XMEM_SUBSCRIBER_EVENTS | XMEM_SUBSCRIBER_DMABUF))
+  if (params->struct_size != sizeof (*params) || (params->flags & ~FLAGS)
       || (unsigned) params->delivery > XMEM_DELIVERY_EVERY
       || (params->name && strlen (params->name) > XMEM_WIRE_MAX_NAME))
     return xmem_error_set (error, XMEM_INVALID, 0,
@@ -544,8 +564,8 @@ xmem_subscriber_new (const struct xmem_subscriber_params *params,
     return xmem_error_set (error, XMEM_NO_MEMORY, 0, "no memory");
   pthread_mutex_init (&sub->lock, NULL);
   sub->delivery = params->delivery;
-  sub->wants_events = params->flags & XMEM_SUBSCRIBER_EVENTS;
-  sub->takes_dmabufs = params->flags & XMEM_SUBSCRIBER_DMABUF;
+  sub->flags = params->flags;
+  sub->cuda_context = params->cuda_context;
   sub->n_buffers = params->n_buffers ? params->n_buffers : DEFAULT_BUFFERS;
   sub->retry_ns = params->retry_ns > 0 && params->retry_ns < INT64_MAX / 2
                       ? (int64_t) params->retry_ns

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include <xmem/cuda.h>
+
 static struct xmem_slot *
 slot_of (const struct xmem_buffer *buffer)
 {
@@ -106,7 +108,9 @@ xmem_buffer_renew (struct xmem_buffer *buffer)
 const void *
 xmem_buffer_get_data (const struct xmem_buffer *buffer)
 {
-  return map_of (buffer)->data + offset_of (buffer);
+  const struct xmem_segment *map = map_of (buffer);
+
+  return map->data ? map->data + offset_of (buffer) : NULL;
 }
 
 void *
@@ -114,7 +118,7 @@ xmem_buffer_get_mut_data (const struct xmem_buffer *buffer)
 {
   if (buffer->access != XMEM_WRITE)
     return NULL;
-  return map_of (buffer)->data + offset_of (buffer);
+  return (void *) (uintptr_t) xmem_buffer_get_data (buffer);
 }
 
 uint64_t
@@ -212,8 +216,55 @@ xmem_buffer_get_info (const struct xmem_buffer *buffer,
       (unsigned long long) xmem_buffer_get_id (buffer));
 }
 
+/* --- CUDA ---------------------------------------------------------------- */
+
 int
-xmem_buffer_copy (struct xmem_buffer *to, const struct xmem_buffer *from,
+xmem_buffer_get_device (const struct xmem_buffer *buffer)
+{
+  return segment_of (buffer)->device;
+}
+
+uint64_t
+xmem_buffer_get_cuda_pointer (const struct xmem_buffer *buffer)
+{
+  const struct xmem_segment *map = map_of (buffer);
+
+  return map->cuda
+             ? xmem_cuda_memory_get_pointer (map->cuda) + offset_of (buffer)
+             : 0;
+}
+
+int
+xmem_buffer_cuda_wait (
+    struct xmem_buffer *buffer, void *stream, struct xmem_error *error)
+{
+  const struct xmem_segment *map = map_of (buffer);
+
+  if (!map->cuda)
+    return xmem_error_set (
+        error, XMEM_INVALID, 0, "the buffer is not in CUDA memory");
+  return xmem_cuda_memory_wait (map->cuda, offset_of (buffer), stream, error);
+}
+
+static struct xmem_cuda_bytes
+bytes_of (const struct xmem_buffer *buffer)
+{
+  return (struct xmem_cuda_bytes){ .memory = map_of (buffer)->cuda,
+    .offset = offset_of (buffer),
+    .data = (void *) (uintptr_t) xmem_buffer_get_data (buffer) };
+}
+
+static bool
+is_cuda (const struct xmem_buffer *buffer)
+{
+  return map_of (buffer)->cuda;
+}
+
+/* --- copies -------------------------------------------------------------- */
+
+/* Copies all but the bytes. */
+static int
+copy_info (struct xmem_buffer *to, const struct xmem_buffer *from,
     struct xmem_error *error)
 {
   uint64_t size = xmem_buffer_get_size (from);
@@ -231,8 +282,39 @@ xmem_buffer_copy (struct xmem_buffer *to, const struct xmem_buffer *from,
     r = xmem_buffer_get_info (from, &info, error);
   if (r == 0)
     r = xmem_buffer_set_info (to, &info, error);
+  return r;
+}
+
+int
+xmem_buffer_copy (struct xmem_buffer *to, const struct xmem_buffer *from,
+    struct xmem_error *error)
+{
+  uint64_t size = xmem_buffer_get_size (from);
+  struct xmem_cuda_bytes to_bytes = bytes_of (to);
+  struct xmem_cuda_bytes from_bytes = bytes_of (from);
+  int r = copy_info (to, from, error);
+
+  if (r == 0 && (is_cuda (to) || is_cuda (from)))
+    return xmem_cuda_copy_now (&to_bytes, &from_bytes, size, error);
   if (r == 0)
     memmove (xmem_buffer_get_mut_data (to), xmem_buffer_get_data (from),
         (size_t) size);
+  return r;
+}
+
+int
+xmem_buffer_copy_after (struct xmem_buffer *to, const struct xmem_buffer *from,
+    void *stream, struct xmem_error *error)
+{
+  struct xmem_cuda_bytes to_bytes = bytes_of (to);
+  struct xmem_cuda_bytes from_bytes = bytes_of (from);
+  int r = copy_info (to, from, error);
+
+  if (r == 0 && !is_cuda (to) && !is_cuda (from))
+    r = xmem_error_set (
+        error, XMEM_INVALID, 0, "neither buffer is in CUDA memory");
+  if (r == 0)
+    r = xmem_cuda_copy (
+        &to_bytes, &from_bytes, xmem_buffer_get_size (from), stream, error);
   return r;
 }

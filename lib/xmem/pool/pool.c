@@ -15,9 +15,7 @@
 
 #include <xmem/cuda.h>
 
-#include "mem/cuda.h"
 #include "mem/map.h"
-#include "pool/size-class.h"
 
 #define NO_SLOT UINT32_MAX
 
@@ -96,7 +94,7 @@ xmem_pool_drop_hold (struct xmem_pool *pool, uint32_t index)
 }
 
 static bool
-take_slot (struct xmem_pool *pool, uint32_t index, uint64_t size)
+take_slot (struct xmem_pool *pool, uint32_t index, struct xmem_want want)
 {
   const struct xmem_pool_segment *segment;
 
@@ -107,7 +105,8 @@ take_slot (struct xmem_pool *pool, uint32_t index, uint64_t size)
    * than the one we looked at. */
   segment = xmem_pool_get_segment (pool, index);
   follow_hold (pool, index, XMEM_HOLD_FIRST);
-  if (segment && segment->slot_size >= size && !segment->closing)
+  if (segment && segment->slot_size >= want.size
+      && segment->device == want.device && !segment->closing)
     return true;
   xmem_pool_drop_hold (pool, index);
   return false;
@@ -115,8 +114,8 @@ take_slot (struct xmem_pool *pool, uint32_t index, uint64_t size)
 
 /* A slot of this segment whose bit says that it is free; or NO_SLOT. */
 static uint32_t
-take_by_bits (
-    struct xmem_pool *pool, struct xmem_pool_segment *segment, uint64_t size)
+take_by_bits (struct xmem_pool *pool, struct xmem_pool_segment *segment,
+    struct xmem_want want)
 {
   uint32_t first = segment->first;
   uint32_t end = first + segment->n_slots;
@@ -138,7 +137,7 @@ take_by_bits (
       /* Each is tried once, and by whoever clears its bit. One that turns out
        * not to serve, in a segment that has gone, is free again. */
       mask &= ~(bits & -bits);
-      if (clear_free_bit (pool, index) && take_slot (pool, index, size))
+      if (clear_free_bit (pool, index) && take_slot (pool, index, want))
         return index;
     }
   }
@@ -147,15 +146,15 @@ take_by_bits (
 
 /* The same by the slots themselves. */
 static uint32_t
-take_by_state (
-    struct xmem_pool *pool, struct xmem_pool_segment *segment, uint64_t size)
+take_by_state (struct xmem_pool *pool, struct xmem_pool_segment *segment,
+    struct xmem_want want)
 {
   uint32_t first = segment->first;
   uint32_t end = first + segment->n_slots;
 
   for (uint32_t index = first; index < end; index++)
     if (xmem_slot_is_free (atomic_load (&pool->slots[index].state))
-        && take_slot (pool, index, size)) {
+        && take_slot (pool, index, want)) {
       (void) clear_free_bit (pool, index);
       return index;
     }
@@ -170,7 +169,7 @@ enum {
 /* The smallest slot size above `above` that serves; 0: none. */
 static uint64_t
 next_slot_size (
-    struct xmem_pool *pool, uint64_t above, uint64_t size, unsigned how)
+    struct xmem_pool *pool, uint64_t above, struct xmem_want want, unsigned how)
 {
   uint32_t n_places = pool->n_places;
   uint64_t best = 0;
@@ -178,9 +177,10 @@ next_slot_size (
   for (uint32_t i = 0; i < n_places; i++) {
     uint64_t slot_size = pool->segments[i].slot_size;
 
-    if (slot_size > above && slot_size >= size
+    if (slot_size > above && slot_size >= want.size
+        && pool->segments[i].device == want.device
         && (best == 0 || slot_size < best)
-        && (how & ANY_FIT || xmem_size_fits (slot_size, size)))
+        && (how & ANY_FIT || xmem_size_fits (slot_size, want.size)))
       best = slot_size;
   }
   return best;
@@ -189,7 +189,7 @@ next_slot_size (
 /* The slot freed last, if it is of the right size: its bytes may still be in the
  * cache. */
 static uint32_t
-take_hint (struct xmem_pool *pool, uint64_t size)
+take_hint (struct xmem_pool *pool, struct xmem_want want)
 {
   uint32_t index = atomic_exchange (&pool->hint, NO_SLOT);
   const struct xmem_pool_segment *segment;
@@ -197,31 +197,33 @@ take_hint (struct xmem_pool *pool, uint64_t size)
   if (index == NO_SLOT)
     return NO_SLOT;
   segment = xmem_pool_get_segment (pool, index);
-  if (!segment || segment->slot_size != xmem_size_class (size))
+  if (!segment || segment->slot_size != xmem_size_class (want.size)
+      || segment->device != want.device)
     return NO_SLOT;
   (void) clear_free_bit (pool, index);
-  if (take_slot (pool, index, size))
+  if (take_slot (pool, index, want))
     return index;
   return NO_SLOT;
 }
 
 static uint32_t
-take_free (struct xmem_pool *pool, uint64_t size, unsigned how)
+take_free (struct xmem_pool *pool, struct xmem_want want, unsigned how)
 {
   uint32_t n_places = pool->n_places;
-  uint32_t index = take_hint (pool, size);
+  uint32_t index = take_hint (pool, want);
   uint64_t slot_size = 0;
 
   if (index != NO_SLOT)
     return index;
-  while ((slot_size = next_slot_size (pool, slot_size, size, how)) != 0) {
+  while ((slot_size = next_slot_size (pool, slot_size, want, how)) != 0) {
     for (uint32_t i = 0; i < n_places; i++) {
       struct xmem_pool_segment *segment = &pool->segments[i];
 
-      if (segment->slot_size != slot_size || segment->closing)
+      if (segment->slot_size != slot_size || segment->device != want.device
+          || segment->closing)
         continue;
-      index = how & LOOK_WELL ? take_by_state (pool, segment, size)
-                              : take_by_bits (pool, segment, size);
+      index = how & LOOK_WELL ? take_by_state (pool, segment, want)
+                              : take_by_bits (pool, segment, want);
       if (index != NO_SLOT)
         return index;
     }
@@ -309,17 +311,17 @@ lock_growth (struct xmem_pool *pool, int64_t deadline, struct xmem_error *error)
 
 /* A good look, which also finds what dead processes held. */
 static uint32_t
-take_hard (struct xmem_pool *pool, uint64_t size)
+take_hard (struct xmem_pool *pool, struct xmem_want want)
 {
-  uint32_t index = take_free (pool, size, LOOK_WELL);
+  uint32_t index = take_free (pool, want, LOOK_WELL);
 
   if (index == NO_SLOT && reclaim (pool) > 0)
-    index = take_free (pool, size, LOOK_WELL);
+    index = take_free (pool, want, LOOK_WELL);
   return index;
 }
 
 static int
-grow_and_take (struct xmem_pool *pool, uint64_t size, unsigned flags,
+grow_and_take (struct xmem_pool *pool, struct xmem_want want, unsigned flags,
     int64_t lock_deadline, uint32_t *index_out, struct xmem_error *error)
 {
   int r = lock_growth (pool, lock_deadline, error);
@@ -327,11 +329,11 @@ grow_and_take (struct xmem_pool *pool, uint64_t size, unsigned flags,
   if (r != 0)
     return r;
   /* Somebody else may just have grown it. */
-  *index_out = take_free (pool, size, 0);
+  *index_out = take_free (pool, want, 0);
   while (*index_out == NO_SLOT && r == 0) {
-    r = xmem_segments_grow (pool, size, 0, flags, error);
+    r = xmem_segments_grow (pool, want, 0, flags, error);
     if (r == 0)
-      *index_out = take_free (pool, size, 0);
+      *index_out = take_free (pool, want, 0);
   }
   unlock_growth (pool);
   return r;
@@ -341,19 +343,19 @@ grow_and_take (struct xmem_pool *pool, uint64_t size, unsigned flags,
  * much too large. lock_deadline: how long to wait for others who grow the pool,
  * a second at most. Returns 0, XMEM_FULL, failures. */
 static int
-take_or_grow (struct xmem_pool *pool, uint64_t size, unsigned flags,
+take_or_grow (struct xmem_pool *pool, struct xmem_want want, unsigned flags,
     int64_t lock_deadline, uint32_t *index_out, struct xmem_error *error)
 {
   int r = xmem_segments_refresh (pool, error);
 
   if (r != 0)
     return r;
-  *index_out = take_hard (pool, size);
+  *index_out = take_hard (pool, want);
   if (*index_out != NO_SLOT)
     return 0;
-  r = grow_and_take (pool, size, flags, lock_deadline, index_out, error);
+  r = grow_and_take (pool, want, flags, lock_deadline, index_out, error);
   if (r == XMEM_FULL) {
-    *index_out = take_free (pool, size, LOOK_WELL | ANY_FIT);
+    *index_out = take_free (pool, want, LOOK_WELL | ANY_FIT);
     r = *index_out != NO_SLOT ? 0 : XMEM_FULL;
   }
   return r;
@@ -388,7 +390,7 @@ none_free (uint64_t size, struct xmem_error *error)
 
 /* The pool is full: waits for a slot. Returns 0, XMEM_AGAIN, failures. */
 static int
-wait_for_slot (struct xmem_pool *pool, uint64_t size, unsigned flags,
+wait_for_slot (struct xmem_pool *pool, struct xmem_want want, unsigned flags,
     int64_t deadline, uint32_t *index_out, struct xmem_error *error)
 {
   int64_t now = xmem_clock_now ();
@@ -401,21 +403,21 @@ wait_for_slot (struct xmem_pool *pool, uint64_t size, unsigned flags,
      * sleep ends at once. */
     uint32_t seen = atomic_load (&pool->head->n_released);
 
-    *index_out = take_free (pool, size, ANY_FIT);
+    *index_out = take_free (pool, want, ANY_FIT);
     if (*index_out != NO_SLOT) {
       r = 0;
       break;
     }
     /* A named pool's growth and liveness ask the kernel: not at each wake. */
     if (!pool->named || now >= next_check) {
-      r = take_or_grow (pool, size, flags, now, index_out, error);
+      r = take_or_grow (pool, want, flags, now, index_out, error);
       now = xmem_clock_now ();
       next_check = now + SLICE_NS;
     }
     if (r != XMEM_FULL)
       break;
     if (now >= deadline) {
-      r = none_free (size, error);
+      r = none_free (want.size, error);
       break;
     }
     xmem_futex_wait (&pool->head->n_released, seen,
@@ -468,36 +470,42 @@ start_buffer (struct xmem_pool *pool, uint32_t index, uint64_t size)
   return &pool->local[index].handles[XMEM_WRITE];
 }
 
-int
-xmem_pool_acquire (struct xmem_pool *pool, uint64_t size_bytes, unsigned flags,
-    int64_t timeout_ns, struct xmem_buffer **buffer_out,
-    struct xmem_error *error)
+static int
+acquire (struct xmem_pool *pool, struct xmem_want want, unsigned flags,
+    int64_t timeout_ns, uint32_t *index_out, struct xmem_error *error)
 {
-  struct xmem_segment *map;
-  uint32_t index;
+  int64_t deadline;
   int r;
 
-  r = check_acquire (pool, size_bytes, error);
-  if (r != 0)
-    return r;
-  if (xmem_size_class (size_bytes) > pool->max_bytes
+  if (xmem_size_class (want.size) > pool->max_bytes
       && (pool->named || !(flags & XMEM_ACQUIRE_OVER_LIMIT)))
     return xmem_error_set (error, XMEM_FULL, 0,
         "a slot of %llu bytes exceeds the pool's limit",
-        (unsigned long long) size_bytes);
-  index = take_free (pool, size_bytes, 0);
-  if (index == NO_SLOT) {
-    int64_t deadline = xmem_clock_deadline (timeout_ns);
+        (unsigned long long) want.size);
+  *index_out = take_free (pool, want, 0);
+  if (*index_out != NO_SLOT)
+    return 0;
+  deadline = xmem_clock_deadline (timeout_ns);
+  r = take_or_grow (pool, want, flags, XMEM_DEADLINE_NEVER, index_out, error);
+  if (r == XMEM_FULL && timeout_ns == 0)
+    return none_free (want.size, error);
+  if (r == XMEM_FULL)
+    r = wait_for_slot (pool, want, flags, deadline, index_out, error);
+  return r;
+}
 
-    r = take_or_grow (
-        pool, size_bytes, flags, XMEM_DEADLINE_NEVER, &index, error);
-    if (r == XMEM_FULL && timeout_ns == 0)
-      return none_free (size_bytes, error);
-    if (r == XMEM_FULL)
-      r = wait_for_slot (pool, size_bytes, flags, deadline, &index, error);
-    if (r != 0)
-      return r;
-  }
+/* Its size_bytes are what the buffer has; the slot may need to have more. */
+static int
+acquire_buffer (struct xmem_pool *pool, struct xmem_want want,
+    uint64_t size_bytes, unsigned flags, int64_t timeout_ns,
+    struct xmem_buffer **buffer_out, struct xmem_error *error)
+{
+  struct xmem_segment *map;
+  uint32_t index;
+  int r = acquire (pool, want, flags, timeout_ns, &index, error);
+
+  if (r != 0)
+    return r;
   *buffer_out = start_buffer (pool, index, size_bytes);
   r = xmem_segments_map (pool, index, XMEM_WRITE, &map, error);
   if (r != 0)
@@ -506,17 +514,52 @@ xmem_pool_acquire (struct xmem_pool *pool, uint64_t size_bytes, unsigned flags,
 }
 
 int
+xmem_pool_acquire (struct xmem_pool *pool, uint64_t size_bytes, unsigned flags,
+    int64_t timeout_ns, struct xmem_buffer **buffer_out,
+    struct xmem_error *error)
+{
+  const struct xmem_want want = { size_bytes, XMEM_NO_DEVICE };
+  int r = check_acquire (pool, size_bytes, error);
+
+  return r == 0 ? acquire_buffer (
+             pool, want, size_bytes, flags, timeout_ns, buffer_out, error)
+                : r;
+}
+
+static int
+check_acquire_cuda (struct xmem_pool *pool, uint64_t size_bytes, int device,
+    struct xmem_want *want_out, struct xmem_error *error)
+{
+  int r = check_acquire (pool, size_bytes, error);
+
+  if (r == 0 && device < 0)
+    r = xmem_error_set (
+        error, XMEM_INVALID, 0, "there is no CUDA device %d", device);
+  if (r == 0 && pool->named)
+    r = xmem_error_set (error, XMEM_UNSUPPORTED, 0,
+        "this version of xmem has no CUDA memory in named pools");
+  want_out->device = device;
+  want_out->size = size_bytes > XMEM_MIN_CUDA_SLOT_SIZE
+                       ? size_bytes
+                       : XMEM_MIN_CUDA_SLOT_SIZE;
+  return r;
+}
+
+int
 xmem_pool_acquire_cuda (struct xmem_pool *pool, uint64_t size_bytes, int device,
     unsigned flags, int64_t timeout_ns, struct xmem_buffer **buffer_out,
     struct xmem_error *error)
 {
-  int r = check_acquire (pool, size_bytes, error);
+  struct xmem_want want;
+  int r = check_acquire_cuda (pool, size_bytes, device, &want, error);
 
-  return r != 0 ? r : xmem_cuda_check (device, error);
+  return r == 0 ? acquire_buffer (
+             pool, want, size_bytes, flags, timeout_ns, buffer_out, error)
+                : r;
 }
 
 static uint64_t
-count_free (struct xmem_pool *pool, uint64_t size)
+count_free (struct xmem_pool *pool, struct xmem_want want)
 {
   uint64_t n_free = 0;
 
@@ -524,7 +567,7 @@ count_free (struct xmem_pool *pool, uint64_t size)
     const struct xmem_pool_segment *segment = &pool->segments[s];
 
     if (segment->slot_size == 0 || segment->closing
-        || !xmem_size_fits (segment->slot_size, size))
+        || !xmem_pool_segment_fits (segment, want))
       continue;
     for (uint32_t i = 0; i < segment->n_slots; i++)
       n_free += xmem_slot_is_free (
@@ -533,33 +576,49 @@ count_free (struct xmem_pool *pool, uint64_t size)
   return n_free;
 }
 
-int
-xmem_pool_preallocate (struct xmem_pool *pool, uint64_t size_bytes, uint32_t n,
+static int
+preallocate (struct xmem_pool *pool, struct xmem_want want, uint32_t n,
     struct xmem_error *error)
 {
   uint64_t n_free;
-  int r;
+  int r = lock_growth (pool, XMEM_DEADLINE_NEVER, error);
 
-  r = check_acquire (pool, size_bytes, error);
-  if (r == 0)
-    r = lock_growth (pool, XMEM_DEADLINE_NEVER, error);
   if (r != 0)
     return r;
-  n_free = count_free (pool, size_bytes);
+  n_free = count_free (pool, want);
   if (n_free < n
-      && !xmem_segments_make_room (pool, size_bytes, (uint32_t) (n - n_free)))
+      && !xmem_segments_make_room (pool, want, (uint32_t) (n - n_free)))
     r = xmem_error_set (error, XMEM_FULL, 0,
         "the pool's limits of %llu bytes and %u slots do not allow for %u more "
         "of %llu bytes",
         (unsigned long long) pool->max_bytes, pool->n_slots, n,
-        (unsigned long long) size_bytes);
+        (unsigned long long) want.size);
   while (r == 0 && n_free < n) {
-    r = xmem_segments_grow (
-        pool, size_bytes, (uint32_t) (n - n_free), 0, error);
-    n_free = count_free (pool, size_bytes);
+    r = xmem_segments_grow (pool, want, (uint32_t) (n - n_free), 0, error);
+    n_free = count_free (pool, want);
   }
   unlock_growth (pool);
   return r;
+}
+
+int
+xmem_pool_preallocate (struct xmem_pool *pool, uint64_t size_bytes, uint32_t n,
+    struct xmem_error *error)
+{
+  const struct xmem_want want = { size_bytes, XMEM_NO_DEVICE };
+  int r = check_acquire (pool, size_bytes, error);
+
+  return r == 0 ? preallocate (pool, want, n, error) : r;
+}
+
+int
+xmem_pool_preallocate_cuda (struct xmem_pool *pool, uint64_t size_bytes,
+    uint32_t n, int device, struct xmem_error *error)
+{
+  struct xmem_want want;
+  int r = check_acquire_cuda (pool, size_bytes, device, &want, error);
+
+  return r == 0 ? preallocate (pool, want, n, error) : r;
 }
 
 /* --- buffers that exist -------------------------------------------------- */
@@ -705,6 +764,9 @@ check_params (const struct xmem_pool_params *params, struct xmem_error *error)
     return xmem_error_set (error, XMEM_INVALID, 0,
         "a pool has at most %d slots, and struct_size must be set",
         XMEM_MAX_SLOTS);
+  if (params->cuda_mode > XMEM_CUDA_MODE_LEGACY)
+    return xmem_error_set (
+        error, XMEM_INVALID, 0, "%u is no CUDA mode", params->cuda_mode);
   if (params->mode & ~0777u)
     return xmem_error_set (
         error, XMEM_INVALID, 0, "%#o are no permissions", params->mode);
@@ -739,6 +801,8 @@ xmem_pool_alloc (const struct xmem_pool_params *params,
     pool->handover_ns =
         (uint64_t) (params->handover_timeout_ns ? params->handover_timeout_ns
                                                 : DEFAULT_HANDOVER_NS);
+  pool->cuda_mode = params->cuda_mode;
+  pool->cuda_context = params->cuda_context;
   pool->hint = NO_SLOT;
   pthread_mutex_init (&pool->lock, NULL);
   pthread_mutex_init (&pool->grow_lock, NULL);

@@ -14,6 +14,7 @@
 #include "pool/hold.h"
 #include "pool/layout.h"
 #include "pool/segment.h"
+#include "pool/size-class.h"
 
 /* A handle: which slot, and how. There are two of each slot. */
 struct xmem_buffer {
@@ -31,6 +32,14 @@ struct xmem_local_slot {
   struct xmem_buffer handles[2]; /* by enum xmem_access */
 };
 
+#define XMEM_NO_DEVICE (-1)
+
+/* What a slot must be like. */
+struct xmem_want {
+  uint64_t size; /* bytes */
+  int32_t device; /* its number; XMEM_NO_DEVICE: memory of the CPU */
+};
+
 /* What this process knows of a segment; checked, whatever it came from. The
  * numbers may be read at any time and are certain to belong together only for
  * who holds one of its slots. */
@@ -38,6 +47,7 @@ struct xmem_pool_segment {
   _Atomic uint64_t slot_size; /* bytes; 0: the place is empty */
   _Atomic uint32_t first; /* slot index */
   _Atomic uint32_t n_slots;
+  _Atomic int32_t device; /* as in xmem_want */
   atomic_bool closing; /* gives out no more slots, goes with the last one */
   uint64_t offset; /* in a named pool's file */
   _Atomic (struct xmem_segment *) maps[2]; /* by enum xmem_access; NULL: not
@@ -52,6 +62,8 @@ struct xmem_pool {
   uint32_t n_slots;
   uint64_t max_bytes;
   uint64_t handover_ns; /* 0: no limit */
+  uint32_t cuda_mode; /* enum xmem_cuda_mode */
+  void *cuda_context; /* NULL: the primary ones */
   struct xmem_holder holder;
 
   /* Shared in a named pool, private in an anonymous one. */
@@ -80,6 +92,15 @@ xmem_pool_get_segment (struct xmem_pool *pool, uint32_t index)
   uint16_t segment = pool->local[index].segment;
 
   return segment ? &pool->segments[segment - 1] : NULL;
+}
+
+/* Whether a free slot of this segment should serve. */
+static inline bool
+xmem_pool_segment_fits (
+    const struct xmem_pool_segment *segment, struct xmem_want want)
+{
+  return segment->device == want.device
+         && xmem_size_fits (segment->slot_size, want.size);
 }
 
 /* --- pool.c -------------------------------------------------------------- */
@@ -118,15 +139,15 @@ void xmem_buffer_info_store (
 /* Sets a free bit. */
 void xmem_segments_mark_free (struct xmem_pool *pool, uint32_t index);
 
-/* Adds a segment of slots for `size`: `wanted` at most, or as many as seem right
- * if 0. grow_lock is held. Returns 0, XMEM_FULL at a limit, failures. */
-int xmem_segments_grow (struct xmem_pool *pool, uint64_t size, uint32_t wanted,
-    unsigned flags, struct xmem_error *error);
+/* Adds a segment of such slots: `n_wanted` at most, or as many as seem right if
+ * 0. grow_lock is held. Returns 0, XMEM_FULL at a limit, failures. */
+int xmem_segments_grow (struct xmem_pool *pool, struct xmem_want want,
+    uint32_t n_wanted, unsigned flags, struct xmem_error *error);
 
-/* Whether growing by n slots for `size` is within the limits, once what is idle
- * has made room for it; makes that room. */
+/* Whether growing by n such slots is within the limits, once what is idle has
+ * made room for it; makes that room. */
 bool xmem_segments_make_room (
-    struct xmem_pool *pool, uint64_t size, uint32_t n);
+    struct xmem_pool *pool, struct xmem_want want, uint32_t n);
 
 /* Learns what segments other processes have made. Returns 0, XMEM_CORRUPT,
  * XMEM_VERSION. */

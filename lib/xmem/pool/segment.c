@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Owns the fd and the mapping of a segment, from first to last reference.
+/* Owns the fd and the mapping, or the CUDA memory, of a segment, from first to
+ * last reference.
  * Threads: any. */
 #include "pool/segment.h"
 
@@ -142,6 +143,19 @@ xmem_segment_map (int fd, uint64_t offset, size_t size, bool writable,
   return 0;
 }
 
+int
+xmem_segment_wrap_cuda (struct xmem_cuda_memory *take_memory, uint64_t size,
+    struct xmem_segment **segment_out, struct xmem_error *error)
+{
+  *segment_out = segment_new (-1, (size_t) size, NULL);
+  if (!*segment_out) {
+    xmem_cuda_memory_unref (take_memory);
+    return xmem_error_set (error, XMEM_NO_MEMORY, 0, "no memory for a segment");
+  }
+  (*segment_out)->cuda = take_memory;
+  return 0;
+}
+
 struct xmem_segment *
 xmem_segment_ref (struct xmem_segment *segment)
 {
@@ -157,6 +171,8 @@ xmem_segment_unref (struct xmem_segment *segment)
     return;
   if (segment->data)
     xmem_unmap (segment->data, segment->size);
+  if (segment->cuda)
+    xmem_cuda_memory_unref (segment->cuda);
   if (segment->fd >= 0)
     close (segment->fd);
   free (segment);
@@ -179,7 +195,7 @@ xmem_segment_get_data (struct xmem_segment *segment)
 {
   uint8_t *data = segment->data, *mapped;
 
-  if (data)
+  if (data || segment->cuda)
     return data;
   mapped = xmem_map (segment->fd, 0, segment->size, false);
   if (!mapped)

@@ -17,13 +17,14 @@
 
 #include "mem/map.h"
 #include "pool/pool.h"
-#include "pool/size-class.h"
 
 /* A segment made while somebody waits: large enough to be rare, small enough
  * to be quick (10 ms); but so that XMEM_MAX_SEGMENTS are always enough. */
 #define GROW_BYTES (UINT64_C (16) << 20)
 #define GROW_FRACTION 16
 #define GROW_SLOTS 4
+/* What drivers allocate at least, and in multiples of. */
+#define CUDA_GRANULE (UINT64_C (2) << 20)
 
 static uint64_t
 round_up (uint64_t size, uint64_t step)
@@ -63,12 +64,13 @@ assign (struct xmem_pool *pool, uint32_t first, uint32_t n, uint16_t segment)
 
 static void
 add_segment (struct xmem_pool *pool, struct xmem_pool_segment *place,
-    const struct xmem_layout_segment *info)
+    const struct xmem_layout_segment *info, int32_t device)
 {
   uint32_t index = (uint32_t) (place - pool->segments);
 
   place->first = info->first;
   place->n_slots = info->n_slots;
+  place->device = device;
   place->offset = info->offset;
   place->closing = false;
   assign (pool, info->first, info->n_slots, (uint16_t) (index + 1));
@@ -147,15 +149,14 @@ try_drop (struct xmem_pool *pool, struct xmem_pool_segment *segment)
   xmem_segment_unref (memory);
 }
 
-/* All but those that serve buffers of `keep_size`. */
+/* All but those that serve. */
 static void
-drop_idle (struct xmem_pool *pool, uint64_t keep_size)
+drop_idle (struct xmem_pool *pool, struct xmem_want keep)
 {
   for (unsigned i = 0; i < pool->n_places; i++) {
     struct xmem_pool_segment *segment = &pool->segments[i];
 
-    if (is_idle (pool, segment)
-        && !xmem_size_fits (segment->slot_size, keep_size))
+    if (is_idle (pool, segment) && !xmem_pool_segment_fits (segment, keep))
       try_drop (pool, segment);
   }
 }
@@ -171,7 +172,7 @@ is_excess (struct xmem_pool *pool, const struct xmem_pool_segment *idle)
     const struct xmem_pool_segment *other = &pool->segments[i];
 
     if (other != idle && !other->closing && other->slot_size == idle->slot_size
-        && is_idle (pool, other))
+        && other->device == idle->device && is_idle (pool, other))
       return true;
   }
   return false;
@@ -192,6 +193,15 @@ xmem_segments_tidy (struct xmem_pool *pool)
   }
 }
 
+/* Whether it serves buffers of this size, where it is. */
+static bool
+serves (const struct xmem_pool_segment *segment, uint64_t size)
+{
+  if (segment->device != XMEM_NO_DEVICE && size < XMEM_MIN_CUDA_SLOT_SIZE)
+    size = XMEM_MIN_CUDA_SLOT_SIZE;
+  return xmem_size_fits (segment->slot_size, size);
+}
+
 void
 xmem_pool_trim (struct xmem_pool *pool, uint64_t keep_size_bytes)
 {
@@ -201,8 +211,7 @@ xmem_pool_trim (struct xmem_pool *pool, uint64_t keep_size_bytes)
   for (unsigned i = 0; i < pool->n_places; i++) {
     struct xmem_pool_segment *segment = &pool->segments[i];
 
-    if (segment->slot_size == 0
-        || xmem_size_fits (segment->slot_size, keep_size_bytes))
+    if (segment->slot_size == 0 || serves (segment, keep_size_bytes))
       continue;
     segment->closing = true;
     try_drop (pool, segment);
@@ -264,18 +273,21 @@ room (struct xmem_pool *pool, uint64_t slot_size)
 /* How many slots the next segment should have: as many as there are of this
  * size already, within reason. */
 static uint64_t
-usual_growth (struct xmem_pool *pool, uint64_t slot_size)
+usual_growth (struct xmem_pool *pool, uint64_t slot_size, int32_t device)
 {
   uint64_t bytes = pool->bytes / GROW_FRACTION;
   uint64_t n = 0;
 
   for (unsigned i = 0; i < pool->n_places; i++)
-    if (pool->segments[i].slot_size == slot_size)
+    if (pool->segments[i].slot_size == slot_size
+        && pool->segments[i].device == device)
       n += pool->segments[i].n_slots;
   if (bytes < GROW_BYTES)
     bytes = GROW_BYTES;
   if (n < GROW_SLOTS)
     n = GROW_SLOTS;
+  if (device != XMEM_NO_DEVICE && n < CUDA_GRANULE / slot_size)
+    n = CUDA_GRANULE / slot_size;
   if (n > bytes / slot_size)
     n = bytes / slot_size;
   return n > 0 ? n : 1;
@@ -284,10 +296,12 @@ usual_growth (struct xmem_pool *pool, uint64_t slot_size)
 /* Where the next segment goes in slots, and in the file. Returns a place, or
  * NULL at a limit. */
 static struct xmem_pool_segment *
-plan (struct xmem_pool *pool, uint64_t slot_size, uint32_t wanted,
+plan (struct xmem_pool *pool, struct xmem_want want, uint32_t n_wanted,
     unsigned flags, struct xmem_layout_segment *info_out)
 {
-  uint64_t n = wanted ? wanted : usual_growth (pool, slot_size);
+  uint64_t slot_size = xmem_size_class (want.size);
+  uint64_t n =
+      n_wanted ? n_wanted : usual_growth (pool, slot_size, want.device);
   uint64_t n_room = room (pool, slot_size);
   uint64_t end = xmem_layout_head_size (pool->n_slots);
   xmem_scoped_lock (&pool->lock);
@@ -296,6 +310,8 @@ plan (struct xmem_pool *pool, uint64_t slot_size, uint32_t wanted,
     n_room = 1;
   if (n > n_room)
     n = n_room;
+  if (want.device != XMEM_NO_DEVICE && n > XMEM_CUDA_MAX_EVENTS)
+    n = XMEM_CUDA_MAX_EVENTS; /* each slot has one */
   memset (info_out, 0, sizeof (*info_out));
   info_out->kind = XMEM_SEGMENT_FILE;
   info_out->slot_size = slot_size;
@@ -308,16 +324,17 @@ plan (struct xmem_pool *pool, uint64_t slot_size, uint32_t wanted,
 }
 
 bool
-xmem_segments_make_room (struct xmem_pool *pool, uint64_t size, uint32_t n)
+xmem_segments_make_room (
+    struct xmem_pool *pool, struct xmem_want want, uint32_t n)
 {
-  uint64_t slot_size = xmem_size_class (size);
+  uint64_t slot_size = xmem_size_class (want.size);
   xmem_scoped_lock (&pool->lock);
 
   for (int again = 0; again < 2; again++) {
     if (room (pool, slot_size) >= n && pool->n_slots - pool->n_assigned >= n
         && find_place (pool))
       return true;
-    drop_idle (pool, size);
+    drop_idle (pool, want);
   }
   return false;
 }
@@ -349,15 +366,33 @@ announce (struct xmem_pool *pool, const struct xmem_layout_segment *info)
 }
 
 static int
+make_on_device (struct xmem_pool *pool, const struct xmem_layout_segment *info,
+    uint64_t size, int device, struct xmem_segment **segment_out,
+    struct xmem_error *error)
+{
+  const struct xmem_cuda_place place = { device, pool->cuda_context };
+  struct xmem_cuda_memory *memory;
+  int r = xmem_cuda_memory_new (
+      &place, pool->cuda_mode, info->slot_size, info->n_slots, &memory, error);
+
+  return r == 0 ? xmem_segment_wrap_cuda (memory, size, segment_out, error) : r;
+}
+
+static int
 make_segment (struct xmem_pool *pool, struct xmem_pool_segment *place,
-    const struct xmem_layout_segment *info, struct xmem_error *error)
+    const struct xmem_layout_segment *info, int32_t device,
+    struct xmem_error *error)
 {
   uint64_t size = xmem_page_round (info->slot_size * info->n_slots);
   struct xmem_segment *memory;
   int r;
 
-  r = pool->named ? make_in_file (pool, info, size, &memory, error)
-                  : xmem_segment_create ((size_t) size, &memory, error);
+  if (device != XMEM_NO_DEVICE)
+    r = make_on_device (pool, info, size, device, &memory, error);
+  else if (pool->named)
+    r = make_in_file (pool, info, size, &memory, error);
+  else
+    r = xmem_segment_create ((size_t) size, &memory, error);
   if (r != 0)
     return r;
   pthread_mutex_lock (&pool->lock);
@@ -367,7 +402,7 @@ make_segment (struct xmem_pool *pool, struct xmem_pool_segment *place,
   /* First: nobody here must hand out what others do not know yet. */
   if (pool->named)
     announce (pool, info);
-  add_segment (pool, place, info);
+  add_segment (pool, place, info, device);
   pthread_mutex_unlock (&pool->lock);
   for (uint32_t i = 0; i < info->n_slots; i++)
     xmem_segments_mark_free (pool, info->first + i);
@@ -376,17 +411,16 @@ make_segment (struct xmem_pool *pool, struct xmem_pool_segment *place,
 
 /* One segment of at most so many slots; 0: as many as seem right. */
 static int
-grow_once (struct xmem_pool *pool, uint64_t size, uint32_t wanted,
+grow_once (struct xmem_pool *pool, struct xmem_want want, uint32_t n_wanted,
     unsigned flags, uint32_t *n_slots_out, struct xmem_error *error)
 {
-  uint64_t slot_size = xmem_size_class (size);
   struct xmem_layout_segment info;
   struct xmem_pool_segment *place;
 
-  place = plan (pool, slot_size, wanted, 0, &info);
+  place = plan (pool, want, n_wanted, 0, &info);
   if (!place) {
-    (void) xmem_segments_make_room (pool, size, 1);
-    place = plan (pool, slot_size, wanted, flags, &info);
+    (void) xmem_segments_make_room (pool, want, 1);
+    place = plan (pool, want, n_wanted, flags, &info);
   }
   *n_slots_out = info.n_slots;
   if (!place)
@@ -394,20 +428,20 @@ grow_once (struct xmem_pool *pool, uint64_t size, uint32_t wanted,
         "the pool is at its limit of %llu bytes or %u slots",
         (unsigned long long) pool->max_bytes, pool->n_slots);
   /* Places are only taken under grow_lock: this one stays empty. */
-  return make_segment (pool, place, &info, error);
+  return make_segment (pool, place, &info, want.device, error);
 }
 
 int
-xmem_segments_grow (struct xmem_pool *pool, uint64_t size, uint32_t wanted,
-    unsigned flags, struct xmem_error *error)
+xmem_segments_grow (struct xmem_pool *pool, struct xmem_want want,
+    uint32_t n_wanted, unsigned flags, struct xmem_error *error)
 {
   uint32_t n_slots;
   int r;
 
   /* The system may still have room for fewer. */
   do {
-    r = grow_once (pool, size, wanted, flags, &n_slots, error);
-    wanted = n_slots / 2;
+    r = grow_once (pool, want, n_wanted, flags, &n_slots, error);
+    n_wanted = n_slots / 2;
   } while (r == XMEM_NO_SPACE && n_slots > 1);
   return r;
 }
@@ -423,7 +457,7 @@ learn (struct xmem_pool *pool, uint64_t file_size, struct xmem_error *error)
   r = xmem_layout_check_segment (
       &info, pool->n_slots, file_size, pool->n_assigned, error);
   if (r == 0)
-    add_segment (pool, &pool->segments[pool->n_places], &info);
+    add_segment (pool, &pool->segments[pool->n_places], &info, XMEM_NO_DEVICE);
   return r;
 }
 

@@ -9,6 +9,9 @@
 
 #define XMEM_MIN_SLOT_SIZE 64
 #define XMEM_MAX_BUFFER_SIZE (UINT64_C (1) << 40)
+/* On a CUDA device: every class from here on is a multiple of 512 bytes, as
+ * textures want it. */
+#define XMEM_MIN_CUDA_SLOT_SIZE 4096
 
 /* The slot size for a buffer of 1 to XMEM_MAX_BUFFER_SIZE bytes. */
 static inline uint64_t

@@ -25,6 +25,10 @@ enum tlv_type {
   TLV_METAS_FD = 7,
   TLV_EVENT = 8,
   TLV_EVENT_FD = 9,
+  TLV_CUDA_DEVICE = 25,
+  TLV_CUDA_ALLOCATION = 26,
+  TLV_CUDA_HANDLE = 27,
+  TLV_CUDA_EVENTS = 28,
 };
 
 struct tlv {
@@ -247,23 +251,130 @@ get_error (struct xmem_reader *r, struct xmem_wire_error *m)
   m->text = get_text (r, TLV_TEXT, MAX_TEXT);
 }
 
+static bool
+is_cuda (uint32_t kind)
+{
+  return kind == XMEM_WIRE_SEGMENT_CUDA_VMM
+         || kind == XMEM_WIRE_SEGMENT_CUDA_LEGACY;
+}
+
+/* Whether each event has bytes of the segment that it belongs to. */
+static bool
+cuda_events_valid (const struct xmem_wire_segment *m)
+{
+  return m->cuda.n_events == 0
+         || (m->cuda.n_events <= XMEM_WIRE_MAX_CUDA_EVENTS
+             && m->cuda.slot_size > 0
+             && m->cuda.slot_size <= m->size / m->cuda.n_events);
+}
+
+static void
+put_cuda (struct xmem_writer *w, const struct xmem_wire_segment *m)
+{
+  const struct xmem_wire_cuda *cuda = &m->cuda;
+  size_t size = (size_t) cuda->n_events * XMEM_WIRE_CUDA_HANDLE;
+
+  if (!cuda_events_valid (m)) {
+    w->failed = true;
+    return;
+  }
+  put_tlv_header (w, TLV_CUDA_DEVICE, 0, 2 * XMEM_WIRE_CUDA_UUID);
+  xmem_writer_put (w, cuda->device, XMEM_WIRE_CUDA_UUID);
+  xmem_writer_put (w, cuda->gpu, XMEM_WIRE_CUDA_UUID);
+  put_tlv (w, TLV_CUDA_ALLOCATION, cuda->allocation, XMEM_WIRE_CUDA_UUID);
+  if (m->kind == XMEM_WIRE_SEGMENT_CUDA_LEGACY)
+    put_tlv (w, TLV_CUDA_HANDLE, cuda->handle, XMEM_WIRE_CUDA_HANDLE);
+  if (cuda->n_events > 0) {
+    put_tlv_header (w, TLV_CUDA_EVENTS, 0, 8 + size);
+    xmem_writer_u64 (w, cuda->slot_size);
+    xmem_writer_put (w, cuda->events, size);
+  }
+}
+
 static void
 put_segment (struct xmem_writer *w, const struct xmem_wire_segment *m)
 {
   xmem_writer_u32 (w, m->id);
   xmem_writer_u32 (w, m->kind);
   xmem_writer_u64 (w, m->size);
+  if (is_cuda (m->kind))
+    put_cuda (w, m);
+}
+
+/* The whole of a value that has this size. */
+static void
+get_exactly (struct xmem_reader *r, struct tlv *tlv, uint8_t *to, size_t size)
+{
+  if (tlv->value.left == size)
+    memcpy (to, tlv->value.data, size);
+  else
+    r->failed = true;
+}
+
+static void
+get_cuda_device (
+    struct xmem_reader *r, struct tlv *tlv, struct xmem_wire_cuda *cuda)
+{
+  uint8_t both[2 * XMEM_WIRE_CUDA_UUID] = { 0 };
+
+  get_exactly (r, tlv, both, sizeof (both));
+  memcpy (cuda->device, both, XMEM_WIRE_CUDA_UUID);
+  memcpy (cuda->gpu, both + XMEM_WIRE_CUDA_UUID, XMEM_WIRE_CUDA_UUID);
+}
+
+static void
+get_cuda_events (
+    struct xmem_reader *r, struct tlv *tlv, struct xmem_wire_cuda *cuda)
+{
+  cuda->slot_size = xmem_reader_u64 (&tlv->value);
+  cuda->n_events = (uint32_t) (tlv->value.left / XMEM_WIRE_CUDA_HANDLE);
+  cuda->events = tlv->value.data;
+  if (tlv->value.failed || cuda->n_events == 0
+      || tlv->value.left % XMEM_WIRE_CUDA_HANDLE != 0)
+    r->failed = true;
+}
+
+/* Returns which of the TLVs that there must be were there. */
+static unsigned
+get_cuda (struct xmem_reader *r, struct xmem_wire_cuda *cuda)
+{
+  unsigned seen = 0;
+  struct tlv tlv;
+
+  while (next_tlv (r, &tlv)) {
+    if (tlv.type == TLV_CUDA_DEVICE)
+      get_cuda_device (r, &tlv, cuda);
+    else if (tlv.type == TLV_CUDA_ALLOCATION)
+      get_exactly (r, &tlv, cuda->allocation, sizeof (cuda->allocation));
+    else if (tlv.type == TLV_CUDA_HANDLE)
+      get_exactly (r, &tlv, cuda->handle, sizeof (cuda->handle));
+    else if (tlv.type == TLV_CUDA_EVENTS)
+      get_cuda_events (r, &tlv, cuda);
+    else
+      unknown_tlv (r, &tlv);
+    if (tlv.type >= TLV_CUDA_DEVICE && tlv.type <= TLV_CUDA_HANDLE)
+      seen |= 1u << (tlv.type - TLV_CUDA_DEVICE);
+  }
+  return seen;
 }
 
 static void
 get_segment (struct xmem_reader *r, struct xmem_wire_segment *m)
 {
+  unsigned wanted;
+
+  memset (&m->cuda, 0, sizeof (m->cuda));
   m->id = xmem_reader_u32 (r);
   m->kind = xmem_reader_u32 (r);
   m->size = xmem_reader_u64 (r);
-  skip_tlvs (r);
+  wanted = m->kind == XMEM_WIRE_SEGMENT_CUDA_LEGACY ? 7 : 3;
+  if (!is_cuda (m->kind))
+    skip_tlvs (r);
+  else if ((get_cuda (r, &m->cuda) & wanted) != wanted
+           || !cuda_events_valid (m))
+    r->failed = true;
   if ((m->kind != XMEM_WIRE_SEGMENT_MEMFD
-          && m->kind != XMEM_WIRE_SEGMENT_DMABUF)
+          && m->kind != XMEM_WIRE_SEGMENT_DMABUF && !is_cuda (m->kind))
       || m->size == 0)
     r->failed = true;
 }

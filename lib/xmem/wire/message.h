@@ -48,12 +48,22 @@ enum xmem_wire_type {
 enum xmem_wire_features {
   XMEM_WIRE_FEATURE_EVENTS = 1,
   XMEM_WIRE_FEATURE_DMABUF = 2, /* segments may be dmabufs */
+  XMEM_WIRE_FEATURE_CUDA = 8, /* segments of both kinds */
+  /* Cannot open the events of segments: frames must be complete when they are
+   * sent. */
+  XMEM_WIRE_FEATURE_CUDA_COMPLETE = 16,
 };
 
 enum xmem_wire_segment_kind {
   XMEM_WIRE_SEGMENT_MEMFD = 1,
   XMEM_WIRE_SEGMENT_DMABUF = 2,
+  XMEM_WIRE_SEGMENT_CUDA_VMM = 4, /* brings a descriptor */
+  XMEM_WIRE_SEGMENT_CUDA_LEGACY = 5, /* brings a handle */
 };
+
+#define XMEM_WIRE_CUDA_UUID 16
+#define XMEM_WIRE_CUDA_HANDLE 64 /* of memory, and of an event */
+#define XMEM_WIRE_MAX_CUDA_EVENTS 256
 
 /* Bytes that stay in the message they were read from, not terminated. */
 struct xmem_wire_text {
@@ -83,10 +93,22 @@ struct xmem_wire_error {
   struct xmem_wire_text text;
 };
 
+/* What tells a segment in the memory of a CUDA device. */
+struct xmem_wire_cuda {
+  uint8_t device[XMEM_WIRE_CUDA_UUID]; /* of a MIG instance, where there are */
+  uint8_t gpu[XMEM_WIRE_CUDA_UUID]; /* of the whole GPU */
+  uint8_t allocation[XMEM_WIRE_CUDA_UUID]; /* random; the same for all peers */
+  uint8_t handle[XMEM_WIRE_CUDA_HANDLE]; /* kind CUDA_LEGACY */
+  uint64_t slot_size; /* event i belongs to the i-th so many bytes */
+  uint32_t n_events; /* at most XMEM_WIRE_MAX_CUDA_EVENTS; 0: none */
+  const uint8_t *events; /* their handles; stay in the message */
+};
+
 struct xmem_wire_segment {
   uint32_t id;
   uint32_t kind;
   uint64_t size;
+  struct xmem_wire_cuda cuda; /* of the kinds of CUDA memory */
 };
 
 struct xmem_wire_stream {

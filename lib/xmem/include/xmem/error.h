@@ -52,6 +52,7 @@ enum xmem_status {
   XMEM_FORKED = -10, /* this object belongs to the parent process */
   XMEM_CORRUPT = -11, /* shared data that makes no sense */
   XMEM_UNSUPPORTED = -12, /* not on this machine, or not in this build */
+  XMEM_DEVICE = -13, /* a call of a device's driver failed */
 };
 
 struct xmem_error {

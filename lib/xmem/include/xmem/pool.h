@@ -54,6 +54,9 @@ struct xmem_pool_params {
                          1 GiB */
   int64_t handover_timeout_ns; /* how long a reference may be in flight; 0: 5 s,
                                   XMEM_WAIT_FOREVER: no limit */
+  uint32_t cuda_mode; /* enum xmem_cuda_mode, see cuda.h */
+  void *cuda_context; /* the CUcontext to use; NULL: primary ones. Must outlive
+                         the pool, its buffers and what is published */
 };
 
 /**
@@ -319,13 +322,17 @@ XMEM_API void xmem_buffer_renew (struct xmem_buffer *buffer);
 /**
  * The bytes, aligned to 64 bytes at least, xmem_buffer_get_size () of them;
  * valid while the caller holds a reference.
+ *
+ * Returns: NULL when they are on a CUDA device; see
+ *   xmem_buffer_get_cuda_pointer ().
  */
 XMEM_API const void *xmem_buffer_get_data (const struct xmem_buffer *buffer);
 
 /**
  * The same for writing.
  *
- * Returns: NULL when the buffer was asked for with XMEM_READ.
+ * Returns: NULL when the buffer was asked for with XMEM_READ, or is on a CUDA
+ *   device.
  */
 XMEM_API void *xmem_buffer_get_mut_data (const struct xmem_buffer *buffer);
 
@@ -363,12 +370,12 @@ XMEM_API int xmem_buffer_get_info (const struct xmem_buffer *buffer,
 
 /**
  * Copies bytes and info, but for the producer, from one buffer to another, of
- * the same or of another pool.
+ * the same or of another pool, in memory of the CPU or of CUDA devices.
  *
  * Threads: as the application keeps others from reading @to.
  * Blocks: for the copy.
  * Returns: 0; XMEM_INVALID when @to is smaller than @from; XMEM_REFUSED when
- *   @to is read-only; XMEM_FORKED; XMEM_CORRUPT.
+ *   @to is read-only; XMEM_FORKED; XMEM_CORRUPT; XMEM_DEVICE.
  */
 XMEM_API int xmem_buffer_copy (struct xmem_buffer *to,
     const struct xmem_buffer *from, struct xmem_error *error);

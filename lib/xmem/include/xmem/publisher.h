@@ -172,6 +172,12 @@ XMEM_API const char *xmem_publisher_get_address (
 XMEM_API int xmem_publisher_set_stream (struct xmem_publisher *publisher,
     const struct xmem_stream_info *stream, struct xmem_error *error);
 
+enum xmem_publish_flags {
+  /* Regions in CUDA memory are being written by work on cuda_stream; without
+   * it they are written. See cuda.h. */
+  XMEM_PUBLISH_CUDA_STREAM = 1 << 0,
+};
+
 struct xmem_publish {
   size_t struct_size; /* sizeof (struct xmem_publish) */
   const struct xmem_region *regions;
@@ -184,6 +190,9 @@ struct xmem_publish {
    * regions must not change and their segments must stay referenced. */
   void (*done) (void *done_data);
   void *done_data;
+
+  unsigned flags; /* enum xmem_publish_flags */
+  void *cuda_stream; /* a CUstream of the context that the memory is of */
 };
 
 /**
@@ -198,7 +207,8 @@ struct xmem_publish {
  * Returns: 0, also when there is no subscriber; XMEM_AGAIN, XMEM_INTERRUPTED:
  *   nobody got the frame; XMEM_INVALID; XMEM_NO_MEMORY; XMEM_FULL when the
  *   regions lie in more segments than one publisher can serve (256);
- *   XMEM_REFUSED for memory of a named pool.
+ *   XMEM_REFUSED for memory of a named pool; XMEM_DEVICE when a CUDA stream
+ *   is none.
  */
 XMEM_API int xmem_publisher_publish (struct xmem_publisher *publisher,
     const struct xmem_publish *frame, int64_t timeout_ns,
@@ -286,7 +296,9 @@ struct xmem_publisher_stats {
   uint64_t frames_dropped; /* over all clients, on purpose */
   uint32_t frames_held; /* by any client now */
   uint32_t n_segments; /* announced and not retired */
-  uint64_t segments_sent; /* file descriptors sent, over all clients */
+  uint64_t segments_sent; /* announcements sent, over all clients */
+  uint64_t frames_synchronised; /* published after waiting for work on a CUDA
+                                   device to be over, see cuda.h */
 };
 
 XMEM_API void xmem_publisher_get_stats (

@@ -32,6 +32,13 @@ enum xmem_subscriber_flags {
    * (xmem/segment.h) or reads as xmem_frame_get_data () says. Without it a
    * publisher of such frames refuses us. */
   XMEM_SUBSCRIBER_DMABUF = 1 << 1,
+  /* Takes frames in the memory of CUDA devices; without it a publisher of such
+   * frames refuses it. See cuda.h. */
+  XMEM_SUBSCRIBER_CUDA = 1 << 2,
+  /* Such frames are to be complete when they are sent: the publisher waits on
+   * its CPU. For where CUDA events cannot be shared, as between containers
+   * without a common /dev/shm. */
+  XMEM_SUBSCRIBER_CUDA_COMPLETE = 1 << 3,
 };
 
 struct xmem_subscriber_params {
@@ -43,6 +50,10 @@ struct xmem_subscriber_params {
                          may grant fewer */
   uint64_t retry_ns; /* between two looks for a publisher; 0: 20 ms */
   unsigned flags; /* enum xmem_subscriber_flags */
+  void
+      *cuda_context; /* the CUcontext that uses frames in CUDA memory; NULL: the
+                         primary one of the frames' device. Must outlive the
+                         subscriber and its frames */
 };
 
 /**
@@ -201,7 +212,8 @@ XMEM_API const struct xmem_region *xmem_frame_get_region (
  *
  * Blocks: for a region in a dmabuf, until the devices that write to it have done
  *   so: the processor's access begins with the call and ends with the frame.
- * Returns: never NULL, but for a dmabuf that cannot be mapped.
+ * Returns: NULL for a dmabuf that cannot be mapped, and for bytes on a CUDA
+ *   device, see xmem_frame_get_cuda_pointer ().
  */
 XMEM_API const void *xmem_frame_get_data (
     const struct xmem_frame *frame, size_t index);
