@@ -17,6 +17,7 @@ GST_DEBUG_CATEGORY_STATIC (gst_xmem_allocator_debug);
 struct _GstXmemAllocator {
   GstAllocator parent;
   struct xmem_pool *pool; /* NULL: for received memory */
+  gint told_system; /* atomic; that there is memory of the system's */
 };
 
 G_DEFINE_TYPE_WITH_CODE (GstXmemAllocator, gst_xmem_allocator,
@@ -81,6 +82,20 @@ xmem_memory_is_span (GstMemory *a, GstMemory *b, gsize *offset)
 
 /* --- the allocator ------------------------------------------------------- */
 
+/* The first time tells; then it may be so for each frame. */
+static void
+tell_system (
+    GstXmemAllocator *self, gsize size, int r, const struct xmem_error *error)
+{
+  GstDebugLevel level = GST_LEVEL_LOG;
+
+  if (g_atomic_int_compare_and_exchange (&self->told_system, FALSE, TRUE))
+    level = r < 0 ? GST_LEVEL_WARNING : GST_LEVEL_INFO;
+  GST_CAT_LEVEL_LOG (GST_CAT_DEFAULT, level, self,
+      "%" G_GSIZE_FORMAT " bytes of system memory instead: %s", size,
+      error->message);
+}
+
 /* As system memory does: room for the prefix, padding, and alignment. */
 static GstMemory *
 alloc_in_slot (GstXmemAllocator *self, gsize size, GstAllocationParams *params)
@@ -99,10 +114,7 @@ alloc_in_slot (GstXmemAllocator *self, gsize size, GstAllocationParams *params)
     room += align;
   r = xmem_pool_acquire (self->pool, room, 0, 0, &buffer, &error);
   if (r != 0) {
-    GST_CAT_LEVEL_LOG (GST_CAT_DEFAULT,
-        r < 0 ? GST_LEVEL_WARNING : GST_LEVEL_INFO, self,
-        "%" G_GSIZE_FORMAT " bytes of system memory instead: %s", size,
-        error.message);
+    tell_system (self, size, r, &error);
     return NULL;
   }
   data = xmem_buffer_get_mut_data (buffer);

@@ -86,6 +86,8 @@ gst_xmem_buffer_pool_set_config (GstBufferPool *pool, GstStructure *config)
     GST_WARNING_OBJECT (self, "cannot align as %" GST_PTR_FORMAT, config);
     return FALSE;
   }
+  GST_INFO_OBJECT (
+      self, "buffers of %u bytes for %" GST_PTR_FORMAT, self->size, caps);
   gst_buffer_pool_config_set_params (config, caps, self->size, min, max);
   gst_buffer_pool_config_set_allocator (
       config, GST_ALLOCATOR (self->allocator), &self->params);

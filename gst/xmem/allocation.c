@@ -4,6 +4,9 @@
 
 #include <gst/video/video.h>
 
+GST_DEBUG_CATEGORY_EXTERN (gst_xmem_sink_debug);
+#define GST_CAT_DEFAULT gst_xmem_sink_debug
+
 static gboolean
 raw_video_info (GstCaps *caps, GstVideoInfo *info)
 {
@@ -107,4 +110,21 @@ gst_xmem_allocation_refuse (GstElement *element, const gchar *memory_type)
           origin ? GST_OBJECT_NAME (origin) : "upstream", memory_type),
       ("It did not use the pool or the allocator that xmemsink proposed; "
        "behind a tee, or from an appsrc, use those of libgstxmem."));
+}
+
+void
+gst_xmem_allocation_tell (GstElement *sink, GstBuffer *buffer,
+    const gchar *foreign, GstXmemAllocationTold *told)
+{
+  GstXmemAllocationTold kind = foreign ? GST_XMEM_ALLOCATION_TOLD_COPIED
+                                       : GST_XMEM_ALLOCATION_TOLD_SHARED;
+
+  if (!(*told & kind) && foreign)
+    GST_INFO_OBJECT (
+        sink, "copies frames: upstream's memory is of type %s", foreign);
+  else if (!(*told & kind))
+    GST_INFO_OBJECT (sink, "shares frames as they are");
+  *told |= kind;
+  GST_LOG_OBJECT (
+      sink, "%s %" GST_PTR_FORMAT, foreign ? "copies" : "shares", buffer);
 }

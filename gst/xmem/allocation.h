@@ -22,6 +22,18 @@ void gst_xmem_allocation_trim (GstXmemAllocator *allocator, GstCaps *caps);
 /* Posts the error for memory that may not be copied. */
 void gst_xmem_allocation_refuse (GstElement *element, const gchar *memory_type);
 
+/* What the log was told of where frames lie; 0 at first. */
+typedef enum {
+  GST_XMEM_ALLOCATION_TOLD_SHARED = 1 << 0,
+  GST_XMEM_ALLOCATION_TOLD_COPIED = 1 << 1,
+} GstXmemAllocationTold;
+
+/* Logs a frame and, when it is the first of its kind, whether it is copied.
+ *
+ * @foreign: type of the memory that is, or NULL. */
+void gst_xmem_allocation_tell (GstElement *sink, GstBuffer *buffer,
+    const gchar *foreign, GstXmemAllocationTold *told);
+
 G_END_DECLS
 
 #endif

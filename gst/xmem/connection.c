@@ -73,6 +73,9 @@ post_connected (GstXmemConnection *self)
   GValue pid = G_VALUE_INIT;
 
   xmem_subscriber_get_stats (self->subscriber, &stats);
+  GST_INFO_OBJECT (self->element,
+      "connected to process %d (0: unknown), may hold %u frames",
+      stats.publisher_pid, xmem_subscriber_get_grant (self->subscriber));
   g_value_init (&pid, G_TYPE_INT);
   g_value_set_int (&pid, stats.publisher_pid);
   post (self, "xmem-connected", "publisher-pid", &pid);
@@ -87,13 +90,12 @@ ensure_connected (GstXmemConnection *self)
 
   if (self->connected)
     return GST_FLOW_OK;
+  GST_INFO_OBJECT (self->element, "connecting to %s", self->address);
   if (xmem_subscriber_connect (self->subscriber, timeout_ns, &error) != 0)
     return fail (self, "Cannot connect", &error);
   self->connected = TRUE;
   self->ended = FALSE;
   self->n_connections++;
-  GST_INFO_OBJECT (self->element, "connected, may hold %u frames",
-      xmem_subscriber_get_grant (self->subscriber));
   post_connected (self);
   return GST_FLOW_OK;
 }

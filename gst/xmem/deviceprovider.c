@@ -16,14 +16,19 @@
 #include "device.h"
 #include "watch.h"
 
+GST_DEBUG_CATEGORY_STATIC (gst_xmem_device_provider_debug);
+#define GST_CAT_DEFAULT gst_xmem_device_provider_debug
+
 struct _GstXmemDeviceProvider {
   GstDeviceProvider parent;
   GstXmemWatch *watch; /* while started */
   GHashTable *devices; /* by path */
 };
 
-G_DEFINE_TYPE (
-    GstXmemDeviceProvider, gst_xmem_device_provider, GST_TYPE_DEVICE_PROVIDER)
+G_DEFINE_TYPE_WITH_CODE (GstXmemDeviceProvider, gst_xmem_device_provider,
+    GST_TYPE_DEVICE_PROVIDER,
+    GST_DEBUG_CATEGORY_INIT (gst_xmem_device_provider_debug,
+        "xmemdeviceprovider", 0, "xmem device provider"))
 GST_DEVICE_PROVIDER_REGISTER_DEFINE (xmemdeviceprovider, "xmemdeviceprovider",
     GST_RANK_PRIMARY, GST_TYPE_XMEM_DEVICE_PROVIDER)
 
@@ -33,6 +38,7 @@ appeared (const gchar *path, gint pid, gpointer user_data)
   GstXmemDeviceProvider *self = user_data;
   GstDevice *device = gst_object_ref_sink (gst_xmem_device_new (path, pid));
 
+  GST_INFO_OBJECT (self, "%s has come, of process %d (0: unknown)", path, pid);
   g_hash_table_insert (self->devices, g_strdup (path), device);
   gst_device_provider_device_add (GST_DEVICE_PROVIDER (self), device);
 }
@@ -42,6 +48,7 @@ disappeared (const gchar *path, gpointer user_data)
 {
   GstXmemDeviceProvider *self = user_data;
 
+  GST_INFO_OBJECT (self, "%s has gone", path);
   gst_device_provider_device_remove (
       GST_DEVICE_PROVIDER (self), g_hash_table_lookup (self->devices, path));
   g_hash_table_remove (self->devices, path);

@@ -32,7 +32,7 @@
 #include "outgoing.h"
 #include "upstream.h"
 
-GST_DEBUG_CATEGORY_STATIC (gst_xmem_sink_debug);
+GST_DEBUG_CATEGORY (gst_xmem_sink_debug); /* allocation.c's too */
 #define GST_CAT_DEFAULT gst_xmem_sink_debug
 
 #define DEFAULT_SOCKET_PATH XMEM_DEFAULT_ADDRESS
@@ -90,6 +90,7 @@ struct _GstXmemSink {
   GstXmemAnnouncement announcement;
   GstXmemUpstream upstream; /* has its own lock */
   gboolean had_clients; /* as many as min-clients, once */
+  GstXmemAllocationTold told;
   GstByteWriter metas; /* of the frame that is on its way; kept for the next */
 
   /* Figures, under the object lock */
@@ -229,6 +230,7 @@ gst_xmem_sink_start (GstBaseSink *sink)
   GST_OBJECT_UNLOCK (self);
   gst_xmem_tally_reset (&self->metas_dropped);
   self->had_clients = FALSE;
+  self->told = 0;
   gst_xmem_announcement_reset (&self->announcement);
   g_object_notify (G_OBJECT (self), "num-clients"); /* some may be there */
   GST_INFO_OBJECT (
@@ -243,6 +245,7 @@ static gboolean
 gst_xmem_sink_stop (GstBaseSink *sink)
 {
   GstXmemSink *self = GST_XMEM_SINK (sink);
+  struct xmem_publisher_stats stats;
   struct xmem_publisher *publisher;
   GstXmemAllocator *allocator;
 
@@ -250,8 +253,13 @@ gst_xmem_sink_stop (GstBaseSink *sink)
   publisher = g_steal_pointer (&self->publisher);
   allocator = g_steal_pointer (&self->allocator);
   GST_OBJECT_UNLOCK (self);
+  xmem_publisher_get_stats (publisher, &stats);
   /* What consumers still hold lives on behind this. */
   xmem_publisher_free (publisher);
+  GST_INFO_OBJECT (self,
+      "stopped: %" G_GUINT64_FORMAT " frames published, %" G_GUINT64_FORMAT
+      " delivered to %" G_GUINT64_FORMAT " clients",
+      stats.frames_published, stats.frames_delivered, stats.clients_served);
   g_clear_object (&allocator);
   gst_xmem_announcement_reset (&self->announcement);
   gst_xmem_upstream_reset (&self->upstream);
@@ -435,8 +443,7 @@ gst_xmem_sink_render (GstBaseSink *sink, GstBuffer *buffer)
           gst_xmem_allocator_get_pool (self->allocator), &outgoing, &error)
       != 0)
     return give_up (self, &error);
-  GST_TRACE_OBJECT (
-      self, "%s %" GST_PTR_FORMAT, foreign ? "copied" : "zero-copy", buffer);
+  gst_xmem_allocation_tell (GST_ELEMENT (self), buffer, foreign, &self->told);
   return publish (self, buffer, outgoing);
 }
 

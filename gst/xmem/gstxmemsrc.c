@@ -164,11 +164,17 @@ static gboolean
 gst_xmem_src_stop (GstBaseSrc *src)
 {
   GstXmemSrc *self = GST_XMEM_SRC (src);
+  struct xmem_subscriber_stats stats;
   struct xmem_subscriber *subscriber;
 
   GST_OBJECT_LOCK (self);
   subscriber = g_steal_pointer (&self->subscriber);
   GST_OBJECT_UNLOCK (self);
+  xmem_subscriber_get_stats (subscriber, &stats);
+  GST_INFO_OBJECT (self,
+      "stopped: %" G_GUINT64_FORMAT " frames received, %" G_GUINT64_FORMAT
+      " lost",
+      stats.frames_received, stats.frames_lost);
   /* Buffers that are still out keep the connection. */
   xmem_subscriber_free (subscriber);
   gst_clear_caps (&self->caps);
@@ -533,6 +539,10 @@ make_buffer (GstXmemSrc *self, struct xmem_frame *frame)
   self->frames_repacked += repacked;
   self->frames_copied += copy_out;
   GST_OBJECT_UNLOCK (self);
+  if (repacked && self->frames_repacked == 1)
+    GST_INFO_OBJECT (self, "repacks frames into the layout of the caps");
+  if (copy_out && self->frames_copied == 1)
+    GST_INFO_OBJECT (self, "copies frames out: this pipeline holds them all");
   return buffer;
 }
 
@@ -554,7 +564,7 @@ gst_xmem_src_create (GstPushSrc *src, GstBuffer **buffer)
     *buffer = make_buffer (self, frame);
     set_times (self, frame, *buffer);
     mark_gap (self, frame, *buffer);
-    GST_TRACE_OBJECT (self, "frame %" G_GUINT64_FORMAT " %" GST_PTR_FORMAT,
+    GST_LOG_OBJECT (self, "frame %" G_GUINT64_FORMAT " %" GST_PTR_FORMAT,
         xmem_frame_get_sequence (frame), *buffer);
   }
   xmem_frame_unref (frame);
