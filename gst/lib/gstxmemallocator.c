@@ -83,12 +83,17 @@ xmem_memory_is_span (GstMemory *a, GstMemory *b, gsize *offset)
 /* --- the allocator ------------------------------------------------------- */
 
 /* The first time tells; then it may be so for each frame. */
-static GstDebugLevel
-log_level (GstXmemAllocator *self, int r)
+static void
+tell_system (
+    GstXmemAllocator *self, gsize size, int r, const struct xmem_error *error)
 {
-  if (!g_atomic_int_compare_and_exchange (&self->told_system, FALSE, TRUE))
-    return GST_LEVEL_LOG;
-  return r < 0 ? GST_LEVEL_WARNING : GST_LEVEL_INFO;
+  GstDebugLevel level = GST_LEVEL_LOG;
+
+  if (g_atomic_int_compare_and_exchange (&self->told_system, FALSE, TRUE))
+    level = r < 0 ? GST_LEVEL_WARNING : GST_LEVEL_INFO;
+  GST_CAT_LEVEL_LOG (GST_CAT_DEFAULT, level, self,
+      "%" G_GSIZE_FORMAT " bytes of system memory instead: %s", size,
+      error->message);
 }
 
 /* As system memory does: room for the prefix, padding, and alignment. */
@@ -109,9 +114,7 @@ alloc_in_slot (GstXmemAllocator *self, gsize size, GstAllocationParams *params)
     room += align;
   r = xmem_pool_acquire (self->pool, room, 0, 0, &buffer, &error);
   if (r != 0) {
-    GST_CAT_LEVEL_LOG (GST_CAT_DEFAULT, log_level (self, r), self,
-        "%" G_GSIZE_FORMAT " bytes of system memory instead: %s", size,
-        error.message);
+    tell_system (self, size, r, &error);
     return NULL;
   }
   data = xmem_buffer_get_mut_data (buffer);

@@ -46,15 +46,15 @@ expect_in_order (struct tool *tool, const char *const *words)
   }
 }
 
-/* Lines of a level of our categories; NULL: of any. */
+/* Lines of our categories with these words; NULL: all. */
 static unsigned
-count_lines (struct tool *tool, const char *level)
+count_lines (struct tool *tool, const char *words)
 {
   char **lines = g_strsplit (tool_get_text (tool), "\n", -1);
   unsigned n = 0;
 
   for (unsigned i = 0; lines[i]; i++)
-    n += strstr (lines[i], " xmem") && (!level || strstr (lines[i], level));
+    n += strstr (lines[i], " xmem") && (!words || strstr (lines[i], words));
   g_strfreev (lines);
   return n;
 }
@@ -99,6 +99,29 @@ test_level_4 (void)
   tool_clear (&producer);
 }
 
+/* Memory that is not shared is told of once, not for each frame. */
+static void
+test_pool_is_used_up (void)
+{
+  static const char *const words[] = { "caps video/x-raw",
+    " bytes of system memory instead: ",
+    "copies frames: upstream's memory is of type SystemMemory",
+    "stopped: 100 frames published", NULL };
+  struct tool tool;
+
+  tool_start (&tool,
+      "env GST_DEBUG=xmem*:4 gst-launch-1.0 videotestsrc "
+      "num-buffers=" G_STRINGIFY (
+          N_FRAMES) " ! " VIDEO
+                    " ! xmemsink sync=false max-pool-bytes=1 socket-path=%s",
+      harness_path ("socket"));
+  g_assert_cmpint (tool_wait (&tool), ==, 0);
+  expect_in_order (&tool, words);
+  g_assert_cmpuint (count_lines (&tool, words[1]), ==, 1);
+  g_assert_cmpuint (count_lines (&tool, NULL), <, MANY_LINES);
+  tool_clear (&tool);
+}
+
 static void
 test_level_6 (void)
 {
@@ -119,6 +142,7 @@ main (int argc, char **argv)
 {
   player_init (&argc, &argv);
   harness_add ("/gst/debug/level-4", test_level_4);
+  harness_add ("/gst/debug/pool-is-used-up", test_pool_is_used_up);
   harness_add ("/gst/debug/level-6", test_level_6);
   return g_test_run ();
 }

@@ -56,7 +56,7 @@ xmem_discovery_probe (
     r = xmem_connection_open (&connection, &places[0], error);
   if (r == XMEM_AGAIN)
     return xmem_error_set (
-        error, XMEM_NOT_FOUND, 0, "nobody listens at %s", places[0].text);
+        error, XMEM_NOT_FOUND, 0, "nobody answers at %s", places[0].text);
   if (r != 0)
     return r;
   (void) xmem_connection_get_peer (&connection, &pid, &uid);

@@ -37,7 +37,7 @@ XMEM_API unsigned xmem_discovery_get_folders (
  *
  * Ownership: the caller closes *pidfd_out.
  * Threads: any. Blocks: never.
- * Returns: 0; XMEM_NOT_FOUND when nobody listens; XMEM_REFUSED;
+ * Returns: 0; XMEM_NOT_FOUND when nobody answers; XMEM_REFUSED;
  *   XMEM_INVALID; XMEM_SYSTEM.
  */
 XMEM_API int xmem_discovery_probe (
