@@ -264,7 +264,7 @@ test_other_clocks (void)
 }
 
 /* For so long that one that was believed would be off. */
-#define LONG 400
+#define LONG 300
 
 static void
 test_fast_clock_at_producer (void)
