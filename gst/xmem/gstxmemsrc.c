@@ -311,7 +311,7 @@ send_upstream (GstXmemSrc *self, GstEvent *event)
 
   GST_OBJECT_LOCK (self);
   if (time != XMEM_TIME_NONE)
-    time -= self->running_offset;
+    time = gst_xmem_time_add (time, -self->running_offset);
   gst_xmem_event_write (&out, event, time);
   if (self->subscriber)
     r = xmem_subscriber_send_event (self->subscriber, &out.event, &error);
@@ -366,9 +366,8 @@ start_segment (GstXmemSrc *self, const struct xmem_frame_info *info)
 static void
 report_shift (GstXmemSrc *self)
 {
-  GstClockTimeDiff shift =
-      self->timeline.shift
-      - (GstClockTimeDiff) GST_BASE_SRC (self)->segment.start;
+  GstClockTimeDiff shift = gst_xmem_time_add (self->timeline.shift,
+      -(GstClockTimeDiff) GST_BASE_SRC (self)->segment.start);
 
   if (shift == self->reported_shift)
     return;
@@ -393,8 +392,8 @@ time_offset (GstXmemSrc *self, const struct xmem_stream_info *stream,
       &self->timeline, GST_ELEMENT (self), stream, info);
   report_shift (self);
   GST_OBJECT_LOCK (self);
-  self->running_offset =
-      offset - (GstClockTimeDiff) GST_BASE_SRC (self)->segment.start;
+  self->running_offset = gst_xmem_time_add (
+      offset, -(GstClockTimeDiff) GST_BASE_SRC (self)->segment.start);
   GST_OBJECT_UNLOCK (self);
   return offset;
 }

@@ -63,6 +63,16 @@ gst_xmem_base_time (GstElement *element, GstClockTime last)
   return measured;
 }
 
+GstClockTimeDiff
+gst_xmem_time_add (GstClockTimeDiff a, GstClockTimeDiff b)
+{
+  GstClockTimeDiff sum;
+
+  if (__builtin_add_overflow (a, b, &sum))
+    sum = a < 0 ? -G_MAXINT64 : G_MAXINT64;
+  return MAX (sum, -G_MAXINT64);
+}
+
 gint64
 gst_xmem_running_time (const GstSegment *segment, GstClockTime time)
 {
@@ -124,10 +134,10 @@ continue_timeline (GstXmemTimeline *timeline,
   }
   timeline->shift = timeline->first_shift;
   if (timeline->first_base != XMEM_NONE && stream->base_time_ns != XMEM_NONE)
-    timeline->shift +=
-        GST_CLOCK_DIFF (timeline->first_base, stream->base_time_ns);
-  if (first + timeline->shift < timeline->end)
-    timeline->shift = timeline->end - first;
+    timeline->shift = gst_xmem_time_add (timeline->shift,
+        GST_CLOCK_DIFF (timeline->first_base, stream->base_time_ns));
+  if (gst_xmem_time_add (first, timeline->shift) < timeline->end)
+    timeline->shift = gst_xmem_time_add (timeline->end, -first);
 }
 
 static void
@@ -137,9 +147,9 @@ note_end (GstXmemTimeline *timeline, const struct xmem_frame_info *frame)
 
   if (frame->pts == XMEM_TIME_NONE)
     return;
-  end = frame->pts + timeline->shift;
-  if (GST_CLOCK_TIME_IS_VALID (frame->duration))
-    end += (GstClockTimeDiff) frame->duration;
+  end = gst_xmem_time_add (frame->pts, timeline->shift);
+  if (frame->duration <= G_MAXINT64)
+    end = gst_xmem_time_add (end, (GstClockTimeDiff) frame->duration);
   timeline->end = MAX (timeline->end, end);
 }
 
@@ -175,9 +185,10 @@ offset_by_clock (GstXmemTimeline *timeline,
   GstClockTime base = timeline->base_time;
 
   if (GST_CLOCK_TIME_IS_VALID (timeline->paused_base) && first != XMEM_TIME_NONE
-      && presented + first < (GstClockTimeDiff) timeline->resumed)
+      && gst_xmem_time_add (presented, first)
+             < (GstClockTimeDiff) timeline->resumed)
     base = timeline->paused_base;
-  return presented - (GstClockTimeDiff) base;
+  return gst_xmem_time_add (presented, -(GstClockTimeDiff) base);
 }
 
 GstClockTimeDiff
@@ -185,7 +196,7 @@ gst_xmem_timeline_offset (GstXmemTimeline *timeline, GstElement *element,
     const struct xmem_stream_info *stream, const struct xmem_frame_info *frame)
 {
   gint64 first = first_time (frame);
-  GstClockTimeDiff offset = 0, now = 0;
+  GstClockTimeDiff offset = 0, now = 0, due;
 
   if (timeline->live) {
     now = (GstClockTimeDiff) gst_util_get_timestamp ();
@@ -196,19 +207,20 @@ gst_xmem_timeline_offset (GstXmemTimeline *timeline, GstElement *element,
     if (stream->base_time_ns != XMEM_NONE)
       offset = offset_by_clock (timeline, stream, first);
     else if (!timeline->started && first != XMEM_TIME_NONE)
-      timeline->shift = now - first;
+      timeline->shift = gst_xmem_time_add (now, -first);
   } else if (!timeline->started && first != XMEM_TIME_NONE) {
     continue_timeline (timeline, stream, first);
   }
+  due = gst_xmem_time_add (first, offset);
   /* Running times kept as they are can only begin before 0; those by clock also
    * fall back there if the producer's do. Such a frame is due now: at 0 it would
    * be late if the pipeline has waited for it. */
   if ((timeline->live || !timeline->started) && first != XMEM_TIME_NONE
-      && first + offset + timeline->shift < 0)
-    timeline->shift = now - (first + offset);
+      && gst_xmem_time_add (due, timeline->shift) < 0)
+    timeline->shift = gst_xmem_time_add (now, -due);
   timeline->started |= first != XMEM_TIME_NONE;
   note_end (timeline, frame);
-  return offset + timeline->shift;
+  return gst_xmem_time_add (offset, timeline->shift);
 }
 
 GstClockTime
@@ -216,5 +228,5 @@ gst_xmem_timeline_map (gint64 time, GstClockTimeDiff offset)
 {
   if (time == XMEM_TIME_NONE)
     return GST_CLOCK_TIME_NONE;
-  return time + offset > 0 ? (GstClockTime) (time + offset) : 0;
+  return (GstClockTime) MAX (gst_xmem_time_add (time, offset), 0);
 }

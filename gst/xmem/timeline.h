@@ -16,6 +16,10 @@ G_BEGIN_DECLS
  * two clocks have drifted apart by a millisecond. */
 GstClockTime gst_xmem_base_time (GstElement *element, GstClockTime last);
 
+/* a + b, or the nearest there is: a peer's times may be any numbers. Never
+ * XMEM_TIME_NONE. */
+GstClockTimeDiff gst_xmem_time_add (GstClockTimeDiff a, GstClockTimeDiff b);
+
 /* A running time as it goes onto the wire: signed, XMEM_TIME_NONE for none. */
 gint64 gst_xmem_running_time (const GstSegment *segment, GstClockTime time);
 

@@ -322,6 +322,14 @@ player_get_times (struct player *player, const char *element)
   return t;
 }
 
+int64_t
+player_get_shift (struct player *player)
+{
+  if (player_count_messages (player, "xmem-time-shift") == 0)
+    return 0;
+  return player_wait_message (player, "xmem-time-shift", "shift");
+}
+
 struct player_latency
 player_query_latency (struct player *player, const char *element)
 {
@@ -429,6 +437,22 @@ player_push (struct player *player, const char *element,
       segment && segment->stop ? segment->stop : GST_CLOCK_TIME_NONE,
       segment ? segment->base : 0, segment ? segment->offset : 0, r->pts,
       r->dts, r->duration, r->offset, r->offset_end, r->flags, r->size);
+}
+
+void
+player_push_steps (
+    struct player *player, const char *element, unsigned first, unsigned n)
+{
+  for (unsigned i = first; i < first + n; i++) {
+    struct player_record r = { .pts = i * 10 * GST_MSECOND,
+      .dts = GST_CLOCK_TIME_NONE,
+      .duration = 10 * GST_MSECOND,
+      .offset = i,
+      .offset_end = i + 1,
+      .size = 8 };
+
+    player_push (player, element, NULL, &r);
+  }
 }
 
 void

@@ -134,6 +134,11 @@ struct player_times {
 struct player_times player_get_times (
     struct player *player, const char *element);
 
+/* How much later than Time in docs/elements.md promises it has said that its
+ * running times are. A machine that is loaded delays a live connection's first
+ * frame, which may then lie before the start. */
+int64_t player_get_shift (struct player *player);
+
 struct player_latency {
   bool live;
   uint64_t min;
@@ -215,6 +220,9 @@ struct player_segment {
 /* Into the appsrc `element`, of `size` bytes. */
 void player_push (struct player *player, const char *element,
     const struct player_segment *segment, const struct player_record *record);
+/* n of 10 ms each, numbered from `first` on by time and offset. */
+void player_push_steps (
+    struct player *player, const char *element, unsigned first, unsigned n);
 void player_end_of_stream (struct player *player, const char *element);
 
 /* Pushes n_frames of these caps, with `fps`, out of a pool of libgstxmem; in

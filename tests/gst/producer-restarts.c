@@ -55,16 +55,6 @@ assert_times_go_on (struct player *consumer)
   g_array_unref (records);
 }
 
-/* How much later than by the clock this connection's times are: as much as its
- * first frame would have lain before the consumer's start. */
-static int64_t
-shift_of (struct player *consumer)
-{
-  if (player_count_messages (consumer, "xmem-time-shift") == 0)
-    return 0;
-  return player_wait_message (consumer, "xmem-time-shift", "shift");
-}
-
 /* Whether its last frame has, by the clock that both share, the time at which
  * the producer presents it. */
 static void
@@ -82,7 +72,7 @@ assert_presented_at_once (struct player *producer, struct player *consumer)
     g_assert_cmpuint (++i, <, sent->len);
   g_assert_cmpint (last.running_pts, ==,
       record_at (sent, i).running_pts + between + (int64_t) in.latency
-          + shift_of (consumer));
+          + player_get_shift (consumer));
   g_array_unref (got);
   g_array_unref (sent);
 }
@@ -169,21 +159,6 @@ test_live_times_are_those_of_the_clock (void)
 }
 
 static void
-push_frames (struct player *producer, unsigned n)
-{
-  for (unsigned i = 0; i < n; i++) {
-    struct player_record r = { .pts = i * 10 * GST_MSECOND,
-      .dts = GST_CLOCK_TIME_NONE,
-      .duration = 10 * GST_MSECOND,
-      .offset = i,
-      .offset_end = i + 1,
-      .size = 8 };
-
-    player_push (producer, "feed", NULL, &r);
-  }
-}
-
-static void
 start_fed_producer (struct player *producer, const char *address)
 {
   player_start (producer);
@@ -208,15 +183,16 @@ test_a_shift_ends_with_its_connection (void)
   harness_sleep_ms (100); /* which makes its first frame so late, at least */
   start_consumer (&consumer, address, "is-live=true delivery=every");
   player_wait_stat (&producer, "sink", "num-clients", 1);
-  push_frames (&producer, ENOUGH);
+  player_push_steps (&producer, "feed", 0, ENOUGH);
   player_wait_count (&consumer, "out", ENOUGH);
-  g_assert_cmpint (shift_of (&consumer), >=, 100 * (int64_t) GST_MSECOND);
+  g_assert_cmpint (
+      player_get_shift (&consumer), >=, 100 * (int64_t) GST_MSECOND);
   assert_presented_at_once (&producer, &consumer);
   player_die (&producer);
   start_fed_producer (&producer, address);
-  push_frames (&producer, ENOUGH);
+  player_push_steps (&producer, "feed", 0, ENOUGH);
   player_wait_count (&consumer, "out", 2 * ENOUGH);
-  g_assert_cmpint (shift_of (&consumer), ==, 0);
+  g_assert_cmpint (player_get_shift (&consumer), ==, 0);
   g_assert_cmpuint (
       player_count_messages (&consumer, "xmem-time-shift"), ==, 2);
   assert_presented_at_once (&producer, &consumer);

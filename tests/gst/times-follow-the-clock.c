@@ -35,16 +35,6 @@ launch_consumer (struct player *consumer, const char *address)
   player_tap (consumer, "out", PLAYER_LOOK_AWAY);
 }
 
-/* As the consumer has told: 0 unless its first frame would have lain before
- * its start. A loaded machine delays a first frame for that long, too. */
-static int64_t
-shift_of (struct player *consumer)
-{
-  if (player_count_messages (consumer, "xmem-time-shift") == 0)
-    return 0;
-  return player_wait_message (consumer, "xmem-time-shift", "shift");
-}
-
 static const struct player_record *
 find_offset (GArray *records, uint64_t offset)
 {
@@ -75,7 +65,7 @@ for_each_frame (struct player *producer, struct player *consumer,
   GArray *sent = player_get_records (producer, "sink"); /* what was got, too */
   struct pair pair = {
     .latency = player_get_times (producer, "sink").latency,
-    .shift = shift_of (consumer),
+    .shift = player_get_shift (consumer),
   };
   guint n = 0;
 
@@ -149,6 +139,46 @@ test_base_times (void)
   assert_presented_at_once (&producer, &consumer, gst_util_get_timestamp ());
   pause_for_a_while (&consumer);
   assert_presented_at_once (&producer, &consumer, gst_util_get_timestamp ());
+  player_stop (&consumer);
+  player_stop (&producer);
+}
+
+/* Whatever segments the times are from. */
+static void
+test_segments (void)
+{
+  static const struct player_segment segments[] = {
+    { .start = 10 * GST_SECOND, .base = 60 * GST_SECOND },
+    { .rate = 2, .start = 10 * GST_SECOND, .base = 61 * GST_SECOND },
+    { .rate = 0.5, .base = 70 * GST_SECOND, .offset = 3 * GST_SECOND },
+    { .rate = -1, .stop = 20 * GST_SECOND, .base = 99 * GST_SECOND },
+  };
+  const char *address = harness_path ("socket");
+  struct player producer, consumer;
+  struct player_record r = { .dts = GST_CLOCK_TIME_NONE, .size = 8 };
+  struct bases bases = { 0 };
+
+  player_start (&producer);
+  player_launch (&producer,
+      "appsrc name=feed format=time handle-segment-change=true "
+      "caps=application/x-test ! xmemsink name=sink socket-path=%s sync=false "
+      "async=false wait-for-connection=true",
+      address);
+  player_set_latency (&producer, LATENCY);
+  player_tap (&producer, "sink", PLAYER_LOOK_AWAY);
+  player_reach (&producer, GST_STATE_PLAYING);
+  launch_consumer (&consumer, address);
+  player_set_state (&consumer, GST_STATE_PLAYING);
+  for (r.offset = 0; r.offset < G_N_ELEMENTS (segments); r.offset++) {
+    r.pts = (11 + r.offset) * GST_SECOND;
+    player_push (&producer, "feed", &segments[r.offset], &r);
+  }
+  player_wait_count (&consumer, "out", G_N_ELEMENTS (segments));
+  bases.in = player_get_times (&producer, "sink").base_time;
+  bases.out = player_get_times (&consumer, "out").base_time;
+  g_assert_cmpuint (
+      for_each_frame (&producer, &consumer, compare_exactly, &bases), ==,
+      G_N_ELEMENTS (segments));
   player_stop (&consumer);
   player_stop (&producer);
 }
@@ -234,7 +264,7 @@ test_other_clocks (void)
 }
 
 /* For so long that one that was believed would be off. */
-#define LONG 400
+#define LONG 300
 
 static void
 test_fast_clock_at_producer (void)
@@ -463,22 +493,6 @@ test_late_frames_are_shown (void)
 #define BEFORE 5
 #define MISSED 30
 
-/* Of frames pushed in steps of 10 ms. */
-static void
-push_steps (struct player *producer, unsigned first, unsigned n)
-{
-  for (unsigned i = first; i < first + n; i++) {
-    struct player_record r = { .pts = i * 10 * GST_MSECOND,
-      .dts = GST_CLOCK_TIME_NONE,
-      .duration = 10 * GST_MSECOND,
-      .offset = i,
-      .offset_end = i + 1,
-      .size = 8 };
-
-    player_push (producer, "feed", NULL, &r);
-  }
-}
-
 /* A consumer of every frame that pauses for longer than it has run: what it
  * missed goes on from where it was, and then it is with the clock again. */
 static void
@@ -500,11 +514,11 @@ test_a_long_pause (void)
   player_set_state (&consumer, GST_STATE_PLAYING);
   player_wait_stat (&producer, "sink", "num-clients", 1);
   in = player_get_times (&producer, "sink");
-  push_steps (&producer, 0, BEFORE);
+  player_push_steps (&producer, "feed", 0, BEFORE);
   player_wait_count (&consumer, "out", BEFORE);
   before = player_get_times (&consumer, "out");
   player_reach (&consumer, GST_STATE_PAUSED);
-  push_steps (&producer, BEFORE, MISSED);
+  player_push_steps (&producer, "feed", BEFORE, MISSED);
   harness_wait_until (
       gst_util_get_timestamp ()
           > in.base_time + in.latency + (BEFORE + MISSED) * 10 * GST_MSECOND
@@ -512,7 +526,7 @@ test_a_long_pause (void)
   player_reach (&consumer, GST_STATE_PLAYING);
   after = player_get_times (&consumer, "out");
   player_wait_count (&consumer, "out", BEFORE + MISSED);
-  push_steps (&producer,
+  player_push_steps (&producer, "feed",
       (unsigned) ((gst_util_get_timestamp () - in.base_time)
                   / (10 * GST_MSECOND))
           + 1,
@@ -526,7 +540,7 @@ test_a_long_pause (void)
     base = (int64_t) (i < BEFORE + MISSED ? before : after).base_time;
     g_assert_cmpint (r->running_pts, ==,
         (int64_t) (r->offset * 10 * GST_MSECOND + in.base_time + in.latency)
-            - base + shift_of (&consumer));
+            - base + player_get_shift (&consumer));
   }
   g_array_unref (got);
   player_stop (&consumer);
@@ -538,6 +552,7 @@ main (int argc, char **argv)
 {
   player_init (&argc, &argv);
   harness_add ("/gst/clock/base-times", test_base_times);
+  harness_add ("/gst/clock/segments", test_segments);
   harness_add (
       "/gst/clock/other-clock-at-producer", test_other_clock_at_producer);
   harness_add (
