@@ -23,6 +23,7 @@
 #include "events.h"
 #include "history.h"
 #include "incoming.h"
+#include "interruption.h"
 #include "qos.h"
 #include "srcpad.h"
 #include "text.h"
@@ -81,6 +82,7 @@ struct _GstXmemSrc {
   GstClockTimeDiff reported_shift; /* of running times */
   GstXmemQos qos;
   gint hold_stream_start; /* atomic; see srcpad.h */
+  GstXmemInterruption interruption; /* any thread's */
 
   GstClockTimeDiff running_offset; /* our running times minus the producer's;
                                       under the object lock */
@@ -185,6 +187,7 @@ gst_xmem_src_stop (GstBaseSrc *src)
       stats.frames_received, stats.frames_lost);
   /* Buffers that are still out keep the connection. */
   xmem_subscriber_free (subscriber);
+  gst_xmem_interruption_pushed (&self->interruption); /* or never will be */
   gst_clear_caps (&self->caps);
   return TRUE;
 }
@@ -194,6 +197,7 @@ gst_xmem_src_unlock (GstBaseSrc *src)
 {
   GstXmemSrc *self = GST_XMEM_SRC (src);
 
+  gst_xmem_interruption_unlock (&self->interruption);
   if (self->subscriber)
     xmem_subscriber_interrupt (self->subscriber, TRUE);
   return TRUE;
@@ -206,6 +210,7 @@ gst_xmem_src_unlock_stop (GstBaseSrc *src)
 
   if (self->subscriber)
     xmem_subscriber_interrupt (self->subscriber, FALSE);
+  gst_xmem_interruption_unlock_stop (&self->interruption);
   return TRUE;
 }
 
@@ -213,14 +218,22 @@ static GstStateChangeReturn
 gst_xmem_src_change_state (GstElement *element, GstStateChange transition)
 {
   GstXmemSrc *self = GST_XMEM_SRC (element);
+  GstStateChangeReturn r;
 
   if (transition == GST_STATE_CHANGE_PAUSED_TO_PLAYING) {
     GST_OBJECT_LOCK (self);
     self->resumed = gst_util_get_timestamp ();
     GST_OBJECT_UNLOCK (self);
   }
-  return GST_ELEMENT_CLASS (gst_xmem_src_parent_class)
-      ->change_state (element, transition);
+  if (transition == GST_STATE_CHANGE_PLAYING_TO_PAUSED)
+    gst_xmem_interruption_begin_pause (&self->interruption);
+  r = GST_ELEMENT_CLASS (gst_xmem_src_parent_class)
+          ->change_state (element, transition);
+  gst_xmem_interruption_end_pause (&self->interruption);
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_PLAYING
+      && gst_xmem_interruption_is_pause (&self->interruption))
+    gst_xmem_src_unlock_stop (GST_BASE_SRC (self));
+  return r;
 }
 
 /* --- negotiation --------------------------------------------------------- */
@@ -523,7 +536,9 @@ next_frame (GstXmemSrc *self, struct xmem_frame **frame)
       begin_anew (self);
     if (flow == GST_XMEM_FLOW_EVENT)
       pushed = handle_event (self);
-  } while (flow == GST_XMEM_FLOW_EVENT && pushed == GST_FLOW_OK);
+  } while ((flow == GST_XMEM_FLOW_EVENT && pushed == GST_FLOW_OK)
+           || (flow == GST_FLOW_FLUSHING
+               && gst_xmem_interruption_wait (&self->interruption)));
   if (flow == GST_XMEM_FLOW_EVENT)
     return pushed;
   g_atomic_int_set (&self->hold_stream_start, FALSE);
@@ -590,7 +605,13 @@ gst_xmem_src_create (GstPushSrc *src, GstBuffer **buffer)
   struct xmem_frame *frame;
   GstFlowReturn flow;
 
+  *buffer = gst_xmem_interruption_take_back (&self->interruption);
+  if (*buffer) {
+    gst_xmem_interruption_bring (&self->interruption, *buffer);
+    return GST_FLOW_OK;
+  }
   while ((flow = next_frame (self, &frame)) == GST_FLOW_OK
+         && gst_xmem_interruption_wait (&self->interruption)
          && is_outdated (self, frame))
     xmem_frame_unref (frame);
   if (flow != GST_FLOW_OK)
@@ -603,6 +624,8 @@ gst_xmem_src_create (GstPushSrc *src, GstBuffer **buffer)
     mark_gap (self, frame, *buffer);
     GST_LOG_OBJECT (self, "frame %" G_GUINT64_FORMAT " %" GST_PTR_FORMAT,
         xmem_frame_get_sequence (frame), *buffer);
+    if (self->timeline.live && self->delivery == XMEM_DELIVERY_EVERY)
+      gst_xmem_interruption_bring (&self->interruption, *buffer);
   }
   xmem_frame_unref (frame);
   return flow;
@@ -779,6 +802,7 @@ gst_xmem_src_finalize (GObject *object)
 {
   g_free (GST_XMEM_SRC (object)->socket_path);
   gst_xmem_tally_clear (&GST_XMEM_SRC (object)->metas_dropped);
+  gst_xmem_interruption_clear (&GST_XMEM_SRC (object)->interruption);
   G_OBJECT_CLASS (gst_xmem_src_parent_class)->finalize (object);
 }
 
@@ -878,10 +902,19 @@ gst_xmem_src_class_init (GstXmemSrcClass *klass)
       "xmem authors");
 }
 
+static GstPadProbeReturn
+on_push (GstPad *pad, GstPadProbeInfo *info, gpointer interruption)
+{
+  gst_xmem_interruption_pushed (interruption);
+  return GST_PAD_PROBE_OK;
+}
+
 static void
 gst_xmem_src_init (GstXmemSrc *self)
 {
   gst_xmem_srcpad_init (GST_BASE_SRC (self), &self->hold_stream_start);
+  gst_pad_add_probe (GST_BASE_SRC_PAD (self), GST_PAD_PROBE_TYPE_BUFFER,
+      on_push, &self->interruption, NULL);
   self->socket_path = g_strdup (DEFAULT_SOCKET_PATH);
   self->delivery = XMEM_DELIVERY_LATEST;
   self->max_buffers = DEFAULT_MAX_BUFFERS;
@@ -890,6 +923,7 @@ gst_xmem_src_init (GstXmemSrc *self)
   self->on_eos = GST_XMEM_ON_EOS_EOS;
   self->reconnect_interval = DEFAULT_RECONNECT_INTERVAL;
   gst_xmem_tally_init (&self->metas_dropped);
+  gst_xmem_interruption_init (&self->interruption);
   gst_base_src_set_live (GST_BASE_SRC (self), TRUE);
   gst_base_src_set_format (GST_BASE_SRC (self), GST_FORMAT_TIME);
 }
