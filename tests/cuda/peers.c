@@ -270,6 +270,19 @@ consumer_end (const char *arguments)
   say_left (arguments);
 }
 
+static void *
+make_context (int device, void *user_data)
+{
+  static CUcontext context;
+
+  if (!context)
+    g_assert_cmpint (cuda_double.cuCtxCreate_v2 (&context, 0, device), ==, 0);
+  g_assert_cmpint (cuda_double.cuCtxSetCurrent (context), ==, 0);
+  if (!stream)
+    stream = double_stream ();
+  return context;
+}
+
 void
 consumer_run (int argc, char **argv)
 {
@@ -294,7 +307,10 @@ consumer_run (int argc, char **argv)
   if (has_option (argc, argv, "no-cuda"))
     params.flags = 0;
   double_load ();
-  stream = double_stream ();
+  if (has_option (argc, argv, "own-context"))
+    params.get_cuda_context = make_context;
+  else
+    stream = double_stream ();
   harness_assert_ok (
       xmem_subscriber_new (&params, &subscriber, &error), &error);
   harness_assert_ok (

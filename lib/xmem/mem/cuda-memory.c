@@ -345,6 +345,17 @@ import (struct xmem_cuda_memory *memory, const struct xmem_cuda_share *share,
 }
 
 int
+xmem_cuda_find (const struct xmem_cuda_share *share, int *device_out,
+    struct xmem_error *error)
+{
+  struct xmem_cuda_device device = { .number = -1 };
+  int r = xmem_cuda_find_device (share->device, share->gpu, &device, error);
+
+  *device_out = device.number;
+  return r;
+}
+
+int
 xmem_cuda_memory_import (const struct xmem_cuda_share *share, int fd,
     uint32_t owner, const struct xmem_cuda_place *place, bool without_events,
     struct xmem_cuda_memory **memory_out, struct xmem_error *error)
@@ -361,7 +372,7 @@ xmem_cuda_memory_import (const struct xmem_cuda_share *share, int fd,
   memory->share = *share;
   memory->share.n_events = 0;
   memory->share.events = NULL;
-  r = xmem_cuda_find_device (share->device, share->gpu, &memory->device, error);
+  r = xmem_cuda_get_device (place->device, &memory->device, error);
   if (r == 0)
     r = choose_context (memory, place, error);
   if (r != 0)

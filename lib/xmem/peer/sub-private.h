@@ -47,7 +47,8 @@ struct sub_link {
   bool has_events; /* agreed at the handshake */
   bool takes_cuda; /* the same */
   bool cuda_complete; /* does without events */
-  void *cuda_context; /* NULL: primary ones */
+  void *(*get_cuda_context) (int device, void *user_data); /* or NULL */
+  void *user_data;
   uint64_t next_sequence;
   struct sub_stream *stream;
   unsigned n_segments;
