@@ -195,7 +195,7 @@ fail_each (const char *what, const char *mode, struct harness_child *producer,
 
     while (fail_once (what, mode, functions[i], nth, producer, &r)) {
       first = nth == 1 ? r : first;
-      nth = nth < 4 ? nth + 1 : 2 * nth; /* one for each slot are alike */
+      nth = nth < 3 ? nth + 1 : 8 * nth; /* one for each slot are alike */
     }
     if (nth > 1)
       g_test_message ("%s: fewer than %u calls, %d", functions[i], nth, first);

@@ -101,6 +101,29 @@ test_with_the_wait (void)
   peer_stop (&producer);
 }
 
+/* Who gets them from a process between waits for the one that writes. */
+static void
+test_through_a_relay (void)
+{
+  struct harness_child producer, relay, consumer;
+  struct peer_summary summary;
+
+  peer_start (&producer, "producer", "FAKE_CUDA_LAG=100:300", NULL);
+  peer_start (&relay, "relay", NULL);
+  peer_start (&consumer, "consumer", "from-relay", NULL);
+  peer_ask (&relay, "clients 1");
+  harness_tell (&consumer, "next 100");
+  harness_tell (&relay, "next 100");
+  peer_ask (&producer, "publish 100");
+  peer_hear_summary (&consumer, &summary);
+  g_assert_cmpint (summary.status, ==, XMEM_OK);
+  g_assert_cmpuint (summary.n_good, ==, 100);
+  peer_hear_ok (&relay);
+  peer_stop (&consumer);
+  peer_stop (&relay);
+  peer_stop (&producer);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -111,5 +134,6 @@ main (int argc, char **argv)
   harness_add ("/three-readers-legacy", test_legacy);
   harness_add ("/without-the-wait", test_without_the_wait);
   harness_add ("/with-the-wait", test_with_the_wait);
+  harness_add ("/through-a-relay", test_through_a_relay);
   return g_test_run ();
 }

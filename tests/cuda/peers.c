@@ -11,6 +11,8 @@
  *   read              until there is an end; answers with a summary
  *   next N            so many frames
  *   calls NAME, end
+ * and a relay, between them,
+ *   clients N, next N, end
  */
 #include "cuda/peers.h"
 
@@ -270,6 +272,19 @@ consumer_end (const char *arguments)
   say_left (arguments);
 }
 
+static void *
+make_context (int device, void *user_data)
+{
+  static CUcontext context;
+
+  if (!context)
+    g_assert_cmpint (cuda_double.cuCtxCreate_v2 (&context, 0, device), ==, 0);
+  g_assert_cmpint (cuda_double.cuCtxSetCurrent (context), ==, 0);
+  if (!stream)
+    stream = double_stream ();
+  return context;
+}
+
 void
 consumer_run (int argc, char **argv)
 {
@@ -283,8 +298,11 @@ consumer_run (int argc, char **argv)
     .address = argv[0],
     .delivery = XMEM_DELIVERY_EVERY,
     .flags = XMEM_SUBSCRIBER_CUDA };
+  char *relayed = NULL;
 
   set_environment (argc, argv);
+  if (has_option (argc, argv, "from-relay"))
+    params.address = relayed = g_strconcat (argv[0], "-relay", NULL);
   for (int i = 1; i < argc; i++)
     if (g_str_has_prefix (argv[i], "seed="))
       dice = g_rand_new_with_seed ((guint32) atoi (argv[i] + 5));
@@ -294,11 +312,92 @@ consumer_run (int argc, char **argv)
   if (has_option (argc, argv, "no-cuda"))
     params.flags = 0;
   double_load ();
-  stream = double_stream ();
+  if (has_option (argc, argv, "own-context"))
+    params.get_cuda_context = make_context;
+  else
+    stream = double_stream ();
+  harness_assert_ok (
+      xmem_subscriber_new (&params, &subscriber, &error), &error);
+  g_free (relayed);
+  harness_assert_ok (
+      xmem_subscriber_connect (subscriber, XMEM_WAIT_FOREVER, &error), &error);
+  harness_say ("ok");
+  harness_obey (commands, G_N_ELEMENTS (commands));
+}
+
+/* --- between them -------------------------------------------------------- */
+
+static void
+unref_frame (void *frame)
+{
+  xmem_frame_unref (frame);
+}
+
+static void
+forward (struct xmem_frame *frame)
+{
+  const struct xmem_publish publish = { .struct_size = sizeof (publish),
+    .regions = xmem_frame_get_region (frame, 0),
+    .n_regions = 1,
+    .info = xmem_frame_get_info (frame),
+    .done = unref_frame,
+    .done_data = frame };
+
+  harness_assert_ok (
+      xmem_publisher_publish (publisher, &publish, XMEM_WAIT_FOREVER, &error),
+      &error);
+}
+
+static void
+relay_next (const char *arguments)
+{
+  int n = atoi (arguments);
+  struct xmem_frame *frame;
+
+  for (int i = 0; i < n; i++) {
+    harness_assert_ok (
+        xmem_subscriber_next (subscriber, XMEM_WAIT_FOREVER, &frame, &error),
+        &error);
+    forward (frame);
+  }
+  harness_say ("ok");
+}
+
+static void
+relay_end (const char *arguments)
+{
+  g_assert_cmpint (
+      xmem_publisher_wait_released (publisher, XMEM_WAIT_FOREVER), ==, 0);
+  xmem_publisher_free (publisher);
+  xmem_subscriber_free (subscriber);
+  say_left (arguments);
+}
+
+void
+relay_run (int argc, char **argv)
+{
+  static const struct harness_command commands[] = {
+    { "clients", producer_clients },
+    { "next", relay_next },
+    { "end", relay_end },
+  };
+  const struct xmem_subscriber_params params = { .struct_size = sizeof (params),
+    .address = argv[0],
+    .delivery = XMEM_DELIVERY_EVERY,
+    .flags = XMEM_SUBSCRIBER_CUDA };
+  char *address = g_strconcat (argv[0], "-relay", NULL);
+  const struct xmem_publisher_params publisher_params = {
+    .struct_size = sizeof (publisher_params), .address = address
+  };
+
+  double_load ();
   harness_assert_ok (
       xmem_subscriber_new (&params, &subscriber, &error), &error);
   harness_assert_ok (
       xmem_subscriber_connect (subscriber, XMEM_WAIT_FOREVER, &error), &error);
+  harness_assert_ok (
+      xmem_publisher_new (&publisher_params, &publisher, &error), &error);
+  g_free (address);
   harness_say ("ok");
   harness_obey (commands, G_N_ELEMENTS (commands));
 }
@@ -311,8 +410,8 @@ peer_address (void)
   return harness_path ("socket");
 }
 
-static const char *
-hear_ok (struct harness_child *child)
+const char *
+peer_hear_ok (struct harness_child *child)
 {
   static char line[HARNESS_LINE_MAX];
 
@@ -336,7 +435,7 @@ peer_start (struct harness_child *child, const char *role, ...)
   g_assert_null (arguments[n - 1]);
   harness_spawn (child, role, peer_address (), arguments[0], arguments[1],
       arguments[2], arguments[3], arguments[4], NULL);
-  hear_ok (child);
+  peer_hear_ok (child);
 }
 
 const char *
@@ -349,7 +448,7 @@ peer_ask (struct harness_child *child, const char *format, ...)
   vsnprintf (line, sizeof (line), format, args);
   va_end (args);
   harness_tell (child, "%s", line);
-  return hear_ok (child);
+  return peer_hear_ok (child);
 }
 
 void

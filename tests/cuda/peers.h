@@ -12,17 +12,21 @@
 #define PEER_WORDS 512
 
 /* For a list of roles. */
-#define PEER_ROLES              \
-  { "producer", producer_run }, \
-  {                             \
-    "consumer", consumer_run    \
+#define PEER_ROLES                                      \
+  { "producer", producer_run }, { "relay", relay_run }, \
+  {                                                     \
+    "consumer", consumer_run                            \
   }
 
 /* Arguments: address, then "NAME=VALUE" for the environment of the double, and
  * what follows. A producer: "mode=vmm" or "legacy", "one-stream". A consumer: "no-wait",
- * "complete", "no-cuda", "seed=N" for random pauses. */
+ * "complete", "no-cuda", "own-context", "seed=N" for random pauses. */
 void producer_run (int argc, char **argv);
 void consumer_run (int argc, char **argv);
+
+/* Publishes what it receives as it is, at the address with "-relay" behind it,
+ * where a consumer with "from-relay" looks. */
+void relay_run (int argc, char **argv);
 
 /* Starts one; NULL-terminated arguments behind the address. Returns when it
  * listens, or has connected. */
@@ -36,6 +40,9 @@ const char *peer_address (void);
  * follows. */
 const char *peer_ask (struct harness_child *child, const char *format, ...)
     G_GNUC_PRINTF (2, 3);
+
+/* The answer of one that was only told. */
+const char *peer_hear_ok (struct harness_child *child);
 
 /* What a consumer saw until the stream's end, or until the publisher's. */
 struct peer_summary {

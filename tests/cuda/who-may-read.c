@@ -7,14 +7,16 @@
 #define SECOND "GPU-fa4ecda0-0000-0000-0000-000000000002"
 
 static void
-pass (const char *producer_env, const char *consumer_env, const char *mode)
+pass (const char *producer_env, const char *consumer_env, const char *mode,
+    const char *option)
 {
   struct harness_child producer, consumer;
   struct peer_summary summary;
 
   peer_start (
       &producer, "producer", "FAKE_CUDA_DEVICES=2", producer_env, mode, NULL);
-  peer_start (&consumer, "consumer", "FAKE_CUDA_DEVICES=2", consumer_env, NULL);
+  peer_start (
+      &consumer, "consumer", "FAKE_CUDA_DEVICES=2", consumer_env, option, NULL);
   harness_tell (&consumer, "next 10");
   peer_ask (&producer, "publish 10");
   peer_hear_summary (&consumer, &summary);
@@ -48,9 +50,9 @@ fail (const char *producer_env, const char *consumer_env, const char *option,
 static void
 test_other_numbers (void)
 {
-  pass ("CUDA_VISIBLE_DEVICES=1", "CUDA_VISIBLE_DEVICES=0,1", "mode=vmm");
+  pass ("CUDA_VISIBLE_DEVICES=1", "CUDA_VISIBLE_DEVICES=0,1", "mode=vmm", NULL);
   pass ("CUDA_VISIBLE_DEVICES=" SECOND, "CUDA_VISIBLE_DEVICES=1,0",
-      "mode=legacy");
+      "mode=legacy", NULL);
 }
 
 static void
@@ -90,8 +92,18 @@ test_not_asked_for (void)
 static void
 test_without_read_only_memory (void)
 {
-  pass ("X=", "FAKE_CUDA_WITHOUT=read-only", "mode=vmm");
-  pass ("X=", "FAKE_CUDA_FAIL=cuMemSetAccess:1:801", "mode=vmm");
+  pass ("X=", "FAKE_CUDA_WITHOUT=read-only", "mode=vmm", NULL);
+  pass ("X=", "FAKE_CUDA_FAIL=cuMemSetAccess:1:801", "mode=vmm", NULL);
+}
+
+/* The stream that waits is of a context that the application has made. */
+static void
+test_context_of_the_application (void)
+{
+  pass ("X=", "FAKE_CUDA_LAG=50:100", "mode=vmm", "own-context");
+  pass ("X=", "FAKE_CUDA_LAG=50:100", "mode=legacy", "own-context");
+  pass ("CUDA_VISIBLE_DEVICES=1", "FAKE_CUDA_LAG=50:100", "mode=vmm",
+      "own-context");
 }
 
 int
@@ -105,5 +117,6 @@ main (int argc, char **argv)
   harness_add ("/other-mig-instance", test_other_mig_instance);
   harness_add ("/not-asked-for", test_not_asked_for);
   harness_add ("/without-read-only-memory", test_without_read_only_memory);
+  harness_add ("/context-of-the-application", test_context_of_the_application);
   return g_test_run ();
 }

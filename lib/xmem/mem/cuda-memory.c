@@ -8,8 +8,8 @@
  * What a peer says an allocation is called is believed of that peer only, whom
  * the kernel names: nobody can pass their memory off as another's.
  *
- * Threads: any; `lock` guards the table and the reference counts, and is held
- * while memory is imported, so that nobody imports it beside us. */
+ * Threads: any; `lock` guards the table, and is held while memory is imported, so
+ * that nobody imports it beside us. */
 #include "mem/cuda-memory.h"
 
 #include <errno.h>
@@ -173,7 +173,7 @@ memory_alloc (struct xmem_error *error)
     xmem_error_set (error, XMEM_NO_MEMORY, 0, "no memory for CUDA memory");
     return NULL;
   }
-  memory->refs = 1;
+  atomic_init (&memory->refs, 1);
   memory->fd = -1;
   return memory;
 }
@@ -345,6 +345,17 @@ import (struct xmem_cuda_memory *memory, const struct xmem_cuda_share *share,
 }
 
 int
+xmem_cuda_find (const struct xmem_cuda_share *share, int *device_out,
+    struct xmem_error *error)
+{
+  struct xmem_cuda_device device = { .number = -1 };
+  int r = xmem_cuda_find_device (share->device, share->gpu, &device, error);
+
+  *device_out = device.number;
+  return r;
+}
+
+int
 xmem_cuda_memory_import (const struct xmem_cuda_share *share, int fd,
     uint32_t owner, const struct xmem_cuda_place *place, bool without_events,
     struct xmem_cuda_memory **memory_out, struct xmem_error *error)
@@ -361,7 +372,7 @@ xmem_cuda_memory_import (const struct xmem_cuda_share *share, int fd,
   memory->share = *share;
   memory->share.n_events = 0;
   memory->share.events = NULL;
-  r = xmem_cuda_find_device (share->device, share->gpu, &memory->device, error);
+  r = xmem_cuda_get_device (place->device, &memory->device, error);
   if (r == 0)
     r = choose_context (memory, place, error);
   if (r != 0)
@@ -369,7 +380,7 @@ xmem_cuda_memory_import (const struct xmem_cuda_share *share, int fd,
   xmem_scoped_lock (&lock);
   known = find_in_table (share, owner, memory->context, without_events);
   if (known) {
-    known->refs++;
+    atomic_fetch_add (&known->refs, 1);
     *memory_out = known;
     return 0;
   }
@@ -386,20 +397,24 @@ xmem_cuda_memory_import (const struct xmem_cuda_share *share, int fd,
 struct xmem_cuda_memory *
 xmem_cuda_memory_ref (struct xmem_cuda_memory *memory)
 {
-  xmem_scoped_lock (&lock);
-
-  memory->refs++;
+  atomic_fetch_add (&memory->refs, 1);
   return memory;
 }
 
-/* Whether that was the last one; takes it off the table then. */
+/* Whether that was the last one; takes it off the table then. The last goes with
+ * the lock, so that nobody finds what is about to go; any other without, so that
+ * frames do not wait for an import. */
 static bool
 drop (struct xmem_cuda_memory *memory)
 {
   struct xmem_cuda_memory **link = &memories;
-  xmem_scoped_lock (&lock);
+  unsigned refs = atomic_load (&memory->refs);
 
-  if (--memory->refs > 0)
+  while (refs > 1)
+    if (atomic_compare_exchange_weak (&memory->refs, &refs, refs - 1))
+      return false;
+  xmem_scoped_lock (&lock);
+  if (atomic_fetch_sub (&memory->refs, 1) > 1)
     return false;
   while (*link != memory)
     link = &(*link)->next;

@@ -33,7 +33,8 @@ struct xmem_subscriber {
   int64_t retry_ns;
   int interrupt_fd; /* an eventfd, readable while interrupted */
   unsigned flags; /* enum xmem_subscriber_flags */
-  void *cuda_context;
+  void *(*get_cuda_context) (int device, void *user_data);
+  void *user_data;
   bool ended; /* EOS was heard, and no frame since */
   bool finished; /* BYE was heard: nothing will follow */
   struct sub_link *link; /* NULL when not connected */
@@ -214,7 +215,8 @@ shake_hands (struct xmem_subscriber *sub, struct xmem_connection *connection,
   link->has_dmabufs = features & XMEM_WIRE_FEATURE_DMABUF;
   link->takes_cuda = features & XMEM_WIRE_FEATURE_CUDA;
   link->cuda_complete = features & XMEM_WIRE_FEATURE_CUDA_COMPLETE;
-  link->cuda_context = sub->cuda_context;
+  link->get_cuda_context = sub->get_cuda_context;
+  link->user_data = sub->user_data;
   sub->ended = sub->finished = false;
   set_link (sub, link);
   return 0;
@@ -565,7 +567,8 @@ xmem_subscriber_new (const struct xmem_subscriber_params *params,
   pthread_mutex_init (&sub->lock, NULL);
   sub->delivery = params->delivery;
   sub->flags = params->flags;
-  sub->cuda_context = params->cuda_context;
+  sub->get_cuda_context = params->get_cuda_context;
+  sub->user_data = params->user_data;
   sub->n_buffers = params->n_buffers ? params->n_buffers : DEFAULT_BUFFERS;
   sub->retry_ns = params->retry_ns > 0 && params->retry_ns < INT64_MAX / 2
                       ? (int64_t) params->retry_ns

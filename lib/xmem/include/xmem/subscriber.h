@@ -50,10 +50,13 @@ struct xmem_subscriber_params {
                          may grant fewer */
   uint64_t retry_ns; /* between two looks for a publisher; 0: 20 ms */
   unsigned flags; /* enum xmem_subscriber_flags */
-  void
-      *cuda_context; /* the CUcontext that uses frames in CUDA memory; NULL: the
-                         primary one of the frames' device. Must outlive the
-                         subscriber and its frames */
+
+  /* The CUcontext that is to use frames on this device, as the driver numbers it
+   * here; NULL: the primary one. It must outlive the subscriber and its frames.
+   * Called in xmem_subscriber_next (), no lock held, for each segment in CUDA
+   * memory. NULL: the primary ones. */
+  void *(*get_cuda_context) (int device, void *user_data);
+  void *user_data;
 };
 
 /**
