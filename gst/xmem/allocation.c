@@ -2,7 +2,10 @@
 /* Keeps no state. Threads: the streaming thread of one sink. */
 #include "allocation.h"
 
+#include <gst/allocators/gstdmabuf.h>
 #include <gst/video/video.h>
+
+#include "foreign.h"
 
 GST_DEBUG_CATEGORY_EXTERN (gst_xmem_sink_debug);
 #define GST_CAT_DEFAULT gst_xmem_sink_debug
@@ -25,7 +28,8 @@ gst_xmem_allocation_check (GstElement *element, GstCaps *caps)
     const gchar *feature = gst_caps_features_get_nth (features, i);
 
     if (!g_str_has_prefix (feature, "memory:")
-        || g_str_equal (feature, GST_CAPS_FEATURE_MEMORY_SYSTEM_MEMORY))
+        || g_str_equal (feature, GST_CAPS_FEATURE_MEMORY_SYSTEM_MEMORY)
+        || g_str_equal (feature, GST_CAPS_FEATURE_MEMORY_DMABUF))
       continue;
     GST_ELEMENT_ERROR (element, STREAM, FORMAT,
         ("%s cannot be shared with other processes; download it to system "
@@ -62,7 +66,8 @@ gst_xmem_allocation_propose (GstXmemAllocator *allocator, GstQuery *query)
     pool = make_pool (allocator, caps, info.size);
   if (pool)
     gst_query_add_allocation_pool (query, pool, info.size, 0, 0);
-  gst_query_add_allocation_param (query, GST_ALLOCATOR (allocator), NULL);
+  if (!gst_xmem_caps_are_dmabuf (caps))
+    gst_query_add_allocation_param (query, GST_ALLOCATOR (allocator), NULL);
 }
 
 void
@@ -100,31 +105,30 @@ find_origin (GstElement *element)
 }
 
 void
-gst_xmem_allocation_refuse (GstElement *element, const gchar *memory_type)
+gst_xmem_allocation_refuse (GstElement *element, const gchar *what)
 {
   g_autoptr (GstElement) origin = find_origin (element);
 
   GST_ELEMENT_ERROR (element, STREAM, FORMAT,
-      ("%s gave memory of type %s, which would have to be copied, and "
-       "allow-copy is false.",
-          origin ? GST_OBJECT_NAME (origin) : "upstream", memory_type),
+      ("%s gave %s, which would have to be copied, and that is not possible or "
+       "not allowed (allow-copy).",
+          origin ? GST_OBJECT_NAME (origin) : "upstream", what),
       ("It did not use the pool or the allocator that xmemsink proposed; "
        "behind a tee, or from an appsrc, use those of libgstxmem."));
 }
 
 void
 gst_xmem_allocation_tell (GstElement *sink, GstBuffer *buffer,
-    const gchar *foreign, GstXmemAllocationTold *told)
+    const gchar *why_copied, GstXmemAllocationTold *told)
 {
-  GstXmemAllocationTold kind = foreign ? GST_XMEM_ALLOCATION_TOLD_COPIED
-                                       : GST_XMEM_ALLOCATION_TOLD_SHARED;
+  GstXmemAllocationTold kind = why_copied ? GST_XMEM_ALLOCATION_TOLD_COPIED
+                                          : GST_XMEM_ALLOCATION_TOLD_SHARED;
 
-  if (!(*told & kind) && foreign)
-    GST_INFO_OBJECT (
-        sink, "copies frames: upstream's memory is of type %s", foreign);
+  if (!(*told & kind) && why_copied)
+    GST_INFO_OBJECT (sink, "copies frames: %s", why_copied);
   else if (!(*told & kind))
     GST_INFO_OBJECT (sink, "shares frames as they are");
   *told |= kind;
   GST_LOG_OBJECT (
-      sink, "%s %" GST_PTR_FORMAT, foreign ? "copies" : "shares", buffer);
+      sink, "%s %" GST_PTR_FORMAT, why_copied ? "copies" : "shares", buffer);
 }

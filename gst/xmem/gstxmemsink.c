@@ -96,6 +96,7 @@ struct _GstXmemSink {
 
   /* The streaming thread's */
   GstXmemAnnouncement announcement;
+  GstXmemForeign *foreign;
   GstXmemUpstream upstream; /* has its own lock */
   gboolean had_clients; /* as many as min-clients, once */
   GstXmemQos qos;
@@ -256,6 +257,7 @@ gst_xmem_sink_start (GstBaseSink *sink)
   gst_xmem_qos_reset (&self->qos);
   self->told = 0;
   gst_xmem_announcement_reset (&self->announcement);
+  self->foreign = gst_xmem_foreign_new (NULL);
   g_object_notify (G_OBJECT (self), "num-clients"); /* some may be there */
   GST_INFO_OBJECT (
       self, "publishing at %s", xmem_publisher_get_address (publisher));
@@ -285,6 +287,7 @@ gst_xmem_sink_stop (GstBaseSink *sink)
       " delivered to %" G_GUINT64_FORMAT " clients",
       stats.frames_published, stats.frames_delivered, stats.clients_served);
   g_clear_object (&allocator);
+  g_clear_pointer (&self->foreign, gst_xmem_foreign_end);
   gst_xmem_announcement_reset (&self->announcement);
   gst_xmem_upstream_reset (&self->upstream);
   return TRUE;
@@ -346,6 +349,8 @@ gst_xmem_sink_set_caps (GstBaseSink *sink, GstCaps *caps)
     return FALSE;
   gst_xmem_announcement_set_caps (
       &self->announcement, caps, GST_BASE_SINK_PAD (sink));
+  gst_xmem_foreign_end (self->foreign);
+  self->foreign = gst_xmem_foreign_new (caps);
   gst_xmem_allocation_trim (self->allocator, caps);
   return TRUE;
 }
@@ -464,24 +469,29 @@ static GstFlowReturn
 gst_xmem_sink_render (GstBaseSink *sink, GstBuffer *buffer)
 {
   GstXmemSink *self = GST_XMEM_SINK (sink);
-  const gchar *foreign = gst_xmem_outgoing_foreign_type (buffer);
   GstXmemOutgoing *outgoing;
   struct xmem_error error;
+  gboolean may_copy;
+  GstXmemPlan plan =
+      gst_xmem_foreign_plan (self->foreign, buffer, &may_copy, &error);
   GstFlowReturn flow;
 
   gst_xmem_upstream_look_at (&self->upstream, buffer);
-  if (foreign && !self->allow_copy) {
-    gst_xmem_allocation_refuse (GST_ELEMENT (self), foreign);
+  if (plan == GST_XMEM_PLAN_COPY && !(self->allow_copy && may_copy)) {
+    gst_xmem_allocation_refuse (GST_ELEMENT (self), error.message);
     return GST_FLOW_ERROR;
   }
+  if (plan == GST_XMEM_PLAN_SPARE && !(self->allow_copy && may_copy))
+    return give_up (self, &error);
   flow = wait_for_clients (self);
   if (flow != GST_FLOW_OK)
     return flow;
-  if (gst_xmem_outgoing_new (buffer,
+  if (gst_xmem_outgoing_new (buffer, plan, self->foreign,
           gst_xmem_allocator_get_pool (self->allocator), &outgoing, &error)
       != 0)
     return give_up (self, &error);
-  gst_xmem_allocation_tell (GST_ELEMENT (self), buffer, foreign, &self->told);
+  gst_xmem_allocation_tell (GST_ELEMENT (self), buffer,
+      plan == GST_XMEM_PLAN_SHARE ? NULL : error.message, &self->told);
   flow = publish (self, buffer, outgoing);
   report_drops (self, buffer);
   return flow;
@@ -817,8 +827,8 @@ install_properties (GObjectClass *klass)
           0, G_MAXUINT64, 0, rw));
   g_object_class_install_property (klass, PROP_ALLOW_COPY,
       g_param_spec_boolean ("allow-copy", "Allow copy",
-          "Copy memory that other processes cannot map; false makes it an "
-          "error",
+          "Copy memory that other processes cannot map safely; false makes it "
+          "an error",
           TRUE, rw));
   g_object_class_install_property (klass, PROP_REPLAY_LAST,
       g_param_spec_boolean ("replay-last", "Replay last",

@@ -10,6 +10,7 @@ import os
 import pathlib
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -90,14 +91,20 @@ def environment(folder):
 
 
 def start(container, folder, output):
-    """The container as a process that dies with its parent."""
+    """The container as a group of processes."""
     argv = ['unshare', '--mount', '--pid', '--ipc', '--net', '--fork',
-            '--kill-child', 'sh', '-eu', '-c', IN_CONTAINER, 'sh',
+            'sh', '-eu', '-c', IN_CONTAINER, 'sh',
             f'{folder}/shared', 'ro' if container.read_only else 'rw',
             str(container.user), str(container.group), *container.argv]
-    return subprocess.Popen(['setpriv', '--pdeathsig', 'KILL', *argv],
-                            stdout=output, stderr=output,
-                            env=environment(folder))
+    return subprocess.Popen(argv, stdout=output, stderr=output,
+                            env=environment(folder), start_new_session=True)
+
+
+def stop(process):
+    """Ends all of it: a signal at the parent's death, as `unshare --kill-child`
+    asks for, would be forgotten when the user changes."""
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def run(containers):
@@ -118,8 +125,7 @@ def run(containers):
                 and all(process.poll() is None for process in running):
             time.sleep(0.05)
         for process in running:
-            process.kill()
-            process.wait()
+            stop(process)
         text = said.read_text()
     assert 'rendered: ' in text, text
 

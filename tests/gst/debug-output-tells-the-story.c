@@ -105,7 +105,7 @@ test_pool_is_used_up (void)
 {
   static const char *const words[] = { "caps video/x-raw",
     " bytes of system memory instead: ",
-    "copies frames: upstream's memory is of type SystemMemory",
+    "copies frames: memory of type SystemMemory",
     "stopped: 100 frames published", NULL };
   struct tool tool;
 

@@ -93,6 +93,7 @@ test_sealed_files (void)
   g_assert_cmpuint (source_stats (&source).segments_sent, ==, 4);
   for (unsigned i = 0; i < 4; i++)
     xmem_segment_retire (files[i].segment);
+  xmem_publisher_wait_released (source.publisher, XMEM_WAIT_FOREVER);
   source_publish_many (&source, FRAME, 100, 1); /* when they are given up */
   expect (&actor, 100);
   g_assert_cmpuint (source_stats (&source).n_segments, ==, 1);
