@@ -168,6 +168,12 @@ const struct golden golden_messages[] = {
       .hex = "0c00 0100 10000000"
              "0100000000000000",
       .message = { .type = XMEM_WIRE_BYE, .bye = XMEM_WIRE_BYE_ENDED } },
+  { .name = "segment-dmabuf",
+      .hex = "0400 0100 18000000"
+             "08000000 02000000" /* id, kind */
+             "0010000000000000", /* size */
+      .message = { .type = XMEM_WIRE_SEGMENT,
+          .segment = { 8, XMEM_WIRE_SEGMENT_DMABUF, 4096 } } },
 };
 
 const size_t golden_n_messages =

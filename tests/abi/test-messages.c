@@ -74,6 +74,7 @@ test_limits (void)
   g_assert_cmpint (XMEM_WIRE_MAX_INLINE_EVENT, ==, 16384);
   g_assert_cmpint (XMEM_WIRE_MAX_NAME, ==, 255);
   g_assert_cmpint (XMEM_WIRE_FEATURE_EVENTS, ==, 1);
+  g_assert_cmpint (XMEM_WIRE_FEATURE_DMABUF, ==, 2);
   g_assert_cmpint (XMEM_MAX_EVENT_NAME, ==, 255);
   g_assert_cmpint (XMEM_MAX_EVENT_DATA, ==, 16777216);
   g_assert_cmpint (XMEM_MAX_UPSTREAM_DATA, ==, 16384);

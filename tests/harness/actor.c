@@ -47,8 +47,10 @@ do_connect (const char *arguments)
                        &params.n_buffers, &timeout_ms),
       ==, 4);
   params.address = address;
-  params.delivery = (enum xmem_delivery) (delivery & ~ACTOR_EVENTS);
-  params.flags = delivery & ACTOR_EVENTS ? XMEM_SUBSCRIBER_EVENTS : 0;
+  params.delivery =
+      (enum xmem_delivery) (delivery & ~(ACTOR_EVENTS | ACTOR_DMABUF));
+  params.flags = (delivery & ACTOR_EVENTS ? XMEM_SUBSCRIBER_EVENTS : 0u)
+                 | (delivery & ACTOR_DMABUF ? XMEM_SUBSCRIBER_DMABUF : 0u);
   g_clear_pointer (&self.subscriber, xmem_subscriber_free);
   r = xmem_subscriber_new (&params, &self.subscriber, &error);
   if (r == 0)

@@ -36,6 +36,8 @@ void actor_start_subscriber (struct actor *actor, const char *address,
 
 /* Or'ed to a delivery: asks for events too. */
 #define ACTOR_EVENTS 0x100
+/* The same: takes dmabufs. */
+#define ACTOR_DMABUF 0x200
 
 /* What it saw of a frame. */
 struct actor_frame {

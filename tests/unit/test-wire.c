@@ -418,7 +418,7 @@ test_impossible_values (void)
   refuse (find ("hello"), 8, "0400"); /* versions 4 to 3 */
   refuse (find ("hello"), 12, "00000000"); /* no buffers */
   refuse (find ("welcome"), 12, "00000000"); /* nothing granted */
-  refuse (find ("segment"), 12, "02000000"); /* a kind unheard of */
+  refuse (find ("segment"), 12, "ffffffff"); /* a kind unheard of */
   refuse (find ("segment"), 16, "0000000000000000"); /* no bytes */
   refuse (find ("frame"), 88, "11000000"); /* 17 regions */
   refuse (find ("frame"), 88, "ffffffff");

@@ -57,15 +57,22 @@ xmem_memfd_create (
   return 0;
 }
 
+bool
+xmem_memfd_is_sealed (int fd)
+{
+  int seals = fcntl (fd, F_GET_SEALS);
+
+  return seals >= 0 && seals & F_SEAL_SHRINK
+         && seals & (F_SEAL_FUTURE_WRITE | F_SEAL_WRITE);
+}
+
 int
 xmem_memfd_map (int fd, size_t size, void **data_out, struct xmem_error *error)
 {
-  int seals = fcntl (fd, F_GET_SEALS);
   struct stat st;
   void *data;
 
-  if (seals < 0 || !(seals & F_SEAL_SHRINK)
-      || !(seals & (F_SEAL_FUTURE_WRITE | F_SEAL_WRITE)))
+  if (!xmem_memfd_is_sealed (fd))
     return xmem_error_set (
         error, XMEM_PROTOCOL, 0, "the peer sent memory that is not sealed");
   if (fstat (fd, &st) < 0 || st.st_size < 0 || size == 0

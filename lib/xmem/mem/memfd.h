@@ -15,6 +15,9 @@
 int xmem_memfd_create (
     size_t size, int *fd_out, void **data_out, struct xmem_error *error);
 
+/* Whether the file can never shrink and nobody who gets it can write it. */
+bool xmem_memfd_is_sealed (int fd);
+
 /* Maps `size` bytes of a file that a peer sent, read-only, after making sure
  * that the peer can never shrink it under us or forge its size. Borrows fd;
  * the mapping is the caller's. */

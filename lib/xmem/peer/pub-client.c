@@ -199,6 +199,11 @@ pub_client_offer (struct xmem_publisher *pub, struct pub_client *client,
 {
   if (client->state != PUB_CLIENT_ACTIVE || client->broken)
     return;
+  if (frame->in_dmabuf && !client->takes_dmabufs) {
+    pub_client_evict (pub, client, XMEM_UNSUPPORTED,
+        "the frames are dmabufs, which this subscriber does not take");
+    return;
+  }
   if (client->needs_key && frame->flags & XMEM_FRAME_DELTA_UNIT) {
     skip (pub, client);
     ask_for_key (pub, client);
@@ -312,13 +317,15 @@ welcome (struct xmem_publisher *pub, struct pub_client *client,
   client->state = PUB_CLIENT_ACTIVE;
   client->needs_key = pub->started;
   client->wants_events = hello->features & XMEM_WIRE_FEATURE_EVENTS;
+  client->takes_dmabufs = hello->features & XMEM_WIRE_FEATURE_DMABUF;
   pub->stats.n_clients++;
   pub->stats.clients_served++;
   m.welcome.version = hello->version_max < XMEM_WIRE_VERSION_MAX
                           ? hello->version_max
                           : XMEM_WIRE_VERSION_MAX;
   m.welcome.grant = client->grant;
-  m.welcome.features = hello->features & XMEM_WIRE_FEATURE_EVENTS;
+  m.welcome.features =
+      hello->features & (XMEM_WIRE_FEATURE_EVENTS | XMEM_WIRE_FEATURE_DMABUF);
   m.welcome.pid = (uint32_t) getpid ();
   send_message (pub, client, &m);
   pub_client_announce (pub, client);

@@ -76,7 +76,8 @@ segment_packet (
   }
 
   m.segment.id = id;
-  m.segment.kind = XMEM_WIRE_SEGMENT_MEMFD;
+  m.segment.kind =
+      segment->is_dmabuf ? XMEM_WIRE_SEGMENT_DMABUF : XMEM_WIRE_SEGMENT_MEMFD;
   m.segment.size = segment->size;
   packet = xmem_packet_new (&m, fd);
   if (!packet)
@@ -166,13 +167,14 @@ place_regions (struct xmem_publisher *pub, const struct xmem_publish *publish,
     if (region->segment->fd < 0)
       return xmem_error_set (error, XMEM_REFUSED, 0,
           "memory of a named pool cannot be served: its file cannot be sealed");
-    if (!xmem_segment_at (region->segment, region->offset, region->size))
+    if (!xmem_segment_contains (region->segment, region->offset, region->size))
       return xmem_error_set (
           error, XMEM_INVALID, 0, "region %zu lies outside its segment", i);
     r = segment_place (pub, region->segment, &place, error);
     if (r != 0)
       return r;
     frame->segments[frame->n_segments++] = (uint16_t) place;
+    frame->in_dmabuf |= region->segment->is_dmabuf;
     pub->segments[place].n_frames++;
     wire->regions[i].segment = pub->segments[place].id;
     wire->regions[i].slot = (uint32_t) region->id;

@@ -43,6 +43,7 @@ struct pub_frame {
   unsigned refs; /* clients that hold it, and publish () while it runs */
   uint64_t sequence;
   uint32_t flags;
+  bool in_dmabuf; /* some of it */
   unsigned n_segments;
   uint16_t segments[XMEM_MAX_REGIONS]; /* places in the segment table */
   struct pub_stream *stream;
@@ -85,6 +86,7 @@ struct pub_client {
   bool broken; /* sending failed; its hang-up will be read soon */
   bool wants_write; /* epoll tells when its socket has room */
   bool wants_events;
+  bool takes_dmabufs;
   bool announced; /* client_connected was called for it */
   int fd_number; /* what the callbacks call it */
   bool needs_key; /* joined or skipped: no delta units before a key unit */

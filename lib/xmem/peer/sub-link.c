@@ -10,6 +10,7 @@
  * publisher takes its closing as the release of everything. */
 #include <string.h>
 
+#include "mem/dmabuf.h"
 #include "mem/map.h"
 #include "mem/memfd.h"
 #include "peer/sub-private.h"
@@ -107,7 +108,15 @@ sub_link_add_segment (struct sub_link *link, const struct xmem_wire_segment *m,
     return xmem_error_set (error, XMEM_PROTOCOL, 0,
         "segment %u without its file, announced twice, or one too many", m->id);
   }
-  r = xmem_segment_import (take_fd, m->size, &entry->segment, error);
+  if (m->kind == XMEM_WIRE_SEGMENT_DMABUF && !link->has_dmabufs) {
+    close (take_fd);
+    return xmem_error_set (
+        error, XMEM_PROTOCOL, 0, "a dmabuf that was not asked for");
+  }
+  r = m->kind == XMEM_WIRE_SEGMENT_DMABUF
+          ? xmem_segment_import_dmabuf (
+              take_fd, m->size, &entry->segment, error)
+          : xmem_segment_import (take_fd, m->size, &entry->segment, error);
   if (r != 0)
     return r;
   entry->id = m->id;
@@ -223,7 +232,8 @@ set_regions (struct sub_link *link, const struct xmem_wire_frame *m,
     struct sub_segment *entry = find_segment (link, wire->segment);
     struct xmem_region *region = &frame->regions[i];
 
-    if (!entry || !xmem_segment_at (entry->segment, wire->offset, wire->size))
+    if (!entry
+        || !xmem_segment_contains (entry->segment, wire->offset, wire->size))
       return xmem_error_set (error, XMEM_PROTOCOL, 0,
           "a frame lies outside segment %u", wire->segment);
     region->segment = xmem_segment_ref (entry->segment);
@@ -329,6 +339,14 @@ xmem_frame_ref (struct xmem_frame *frame)
   return frame;
 }
 
+static void
+end_reading (const struct xmem_frame *frame)
+{
+  for (size_t i = 0; i < frame->n_regions; i++)
+    if (frame->reading >> i & 1)
+      xmem_dmabuf_end_read (frame->regions[i].segment->fd);
+}
+
 void
 xmem_frame_unref (struct xmem_frame *frame)
 {
@@ -339,6 +357,7 @@ xmem_frame_unref (struct xmem_frame *frame)
       || atomic_fetch_sub_explicit (&frame->refs, 1, memory_order_acq_rel) != 1)
     return;
   link = frame->link;
+  end_reading (frame);
   forget_frame (frame);
   frame_free (frame);
   sub_link_unref (link);
@@ -390,8 +409,16 @@ const void *
 xmem_frame_get_data (const struct xmem_frame *frame, size_t index)
 {
   const struct xmem_region *region = &frame->regions[index];
+  uint8_t *data = xmem_segment_get_data (region->segment);
 
-  return region->segment->data + region->offset;
+  if (!data)
+    return NULL;
+  if (region->segment->is_dmabuf) {
+    xmem_dmabuf_begin_read (region->segment->fd);
+    atomic_fetch_or (
+        &((struct xmem_frame *) (uintptr_t) frame)->reading, 1u << index);
+  }
+  return data + region->offset;
 }
 
 /* --- the link ------------------------------------------------------------ */

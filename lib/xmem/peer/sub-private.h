@@ -44,6 +44,7 @@ struct sub_link {
   uint32_t grant;
   uint32_t publisher_pid;
   bool has_events; /* agreed at the handshake */
+  bool has_dmabufs; /* the same */
   uint64_t next_sequence;
   struct sub_stream *stream;
   unsigned n_segments;
@@ -59,6 +60,7 @@ struct xmem_frame {
   uint64_t sequence;
   uint64_t published_ns;
   size_t n_regions;
+  atomic_uint reading; /* bits of the regions in dmabufs that are read */
   struct xmem_region regions[XMEM_MAX_REGIONS];
   struct xmem_frame_info info;
   uint8_t metas[];

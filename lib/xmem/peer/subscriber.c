@@ -33,6 +33,7 @@ struct xmem_subscriber {
   int64_t retry_ns;
   int interrupt_fd; /* an eventfd, readable while interrupted */
   bool wants_events;
+  bool takes_dmabufs;
   bool ended; /* EOS was heard, and no frame since */
   bool finished; /* BYE was heard: nothing will follow */
   struct sub_link *link; /* NULL when not connected */
@@ -98,7 +99,8 @@ send_hello (struct xmem_subscriber *sub, struct xmem_connection *connection)
   m.hello.version_min = XMEM_WIRE_VERSION_MIN;
   m.hello.version_max = XMEM_WIRE_VERSION_MAX;
   m.hello.n_buffers = sub->n_buffers;
-  m.hello.features = sub->wants_events ? XMEM_WIRE_FEATURE_EVENTS : 0;
+  m.hello.features = (sub->wants_events ? XMEM_WIRE_FEATURE_EVENTS : 0)
+                     | (sub->takes_dmabufs ? XMEM_WIRE_FEATURE_DMABUF : 0);
   m.hello.delivery = (uint32_t) sub->delivery;
   m.hello.pid = (uint32_t) getpid ();
   if (sub->name)
@@ -182,6 +184,8 @@ shake_hands (struct xmem_subscriber *sub, struct xmem_connection *connection,
   link->publisher_pid = welcome->pid;
   link->has_events =
       sub->wants_events && welcome->features & XMEM_WIRE_FEATURE_EVENTS;
+  link->has_dmabufs =
+      sub->takes_dmabufs && welcome->features & XMEM_WIRE_FEATURE_DMABUF;
   sub->ended = sub->finished = false;
   set_link (sub, link);
   return 0;
@@ -521,7 +525,8 @@ xmem_subscriber_new (const struct xmem_subscriber_params *params,
   struct xmem_subscriber *sub;
 
   if (params->struct_size != sizeof (*params)
-      || (params->flags & ~(unsigned) XMEM_SUBSCRIBER_EVENTS)
+      || (params->flags
+          & ~(unsigned) (XMEM_SUBSCRIBER_EVENTS | XMEM_SUBSCRIBER_DMABUF))
       || (unsigned) params->delivery > XMEM_DELIVERY_EVERY
       || (params->name && strlen (params->name) > XMEM_WIRE_MAX_NAME))
     return xmem_error_set (error, XMEM_INVALID, 0,
@@ -533,6 +538,7 @@ xmem_subscriber_new (const struct xmem_subscriber_params *params,
   pthread_mutex_init (&sub->lock, NULL);
   sub->delivery = params->delivery;
   sub->wants_events = params->flags & XMEM_SUBSCRIBER_EVENTS;
+  sub->takes_dmabufs = params->flags & XMEM_SUBSCRIBER_DMABUF;
   sub->n_buffers = params->n_buffers ? params->n_buffers : DEFAULT_BUFFERS;
   sub->retry_ns = params->retry_ns > 0 && params->retry_ns < INT64_MAX / 2
                       ? (int64_t) params->retry_ns

@@ -4,7 +4,10 @@
 #include "pool/segment.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
 
+#include "mem/dmabuf.h"
 #include "mem/map.h"
 #include "mem/memfd.h"
 
@@ -18,7 +21,7 @@ segment_new (int fd, size_t size, void *data)
   atomic_init (&segment->refs, 1);
   segment->fd = fd;
   segment->size = size;
-  segment->data = data;
+  atomic_init (&segment->data, data);
   return segment;
 }
 
@@ -64,6 +67,63 @@ xmem_segment_import (int take_fd, uint64_t size,
   return 0;
 }
 
+/* One that is not mapped. */
+static int
+make_unmapped (int take_fd, uint64_t size, bool is_dmabuf,
+    struct xmem_segment **segment_out, struct xmem_error *error)
+{
+  xmem_auto_close int fd = take_fd;
+
+  *segment_out = segment_new (fd, (size_t) size, NULL);
+  if (!*segment_out)
+    return xmem_error_set (error, XMEM_NO_MEMORY, 0, "no memory for a segment");
+  (*segment_out)->is_dmabuf = is_dmabuf;
+  xmem_steal_fd (&fd);
+  return 0;
+}
+
+int
+xmem_segment_import_dmabuf (int take_fd, uint64_t size,
+    struct xmem_segment **segment_out, struct xmem_error *error)
+{
+  xmem_auto_close int fd = take_fd;
+
+  if (!xmem_dmabuf_is (fd))
+    return xmem_error_set (
+        error, XMEM_PROTOCOL, 0, "the peer sent a file that is no dmabuf");
+  if (size > SIZE_MAX / 2 || xmem_dmabuf_size (fd) < size)
+    return xmem_error_set (error, XMEM_PROTOCOL, 0,
+        "the peer announced %llu bytes of a dmabuf and sent fewer",
+        (unsigned long long) size);
+  return make_unmapped (xmem_steal_fd (&fd), size, true, segment_out, error);
+}
+
+int
+xmem_segment_new_dup_fd (
+    int fd, struct xmem_segment **segment_out, struct xmem_error *error)
+{
+  bool is_dmabuf = xmem_dmabuf_is (fd);
+  uint64_t size = 0;
+  struct stat st;
+  int own_fd;
+
+  if (!is_dmabuf && !xmem_memfd_is_sealed (fd))
+    return xmem_error_set (error, XMEM_UNSUPPORTED, 0,
+        "the file is neither a dmabuf nor sealed against shrinking and "
+        "writing");
+  if (is_dmabuf)
+    size = xmem_dmabuf_size (fd);
+  else if (fstat (fd, &st) == 0 && st.st_size > 0)
+    size = (uint64_t) st.st_size;
+  if (size == 0 || size > SIZE_MAX / 2)
+    return xmem_error_set (error, XMEM_INVALID, 0, "the file is empty");
+  own_fd = fcntl (fd, F_DUPFD_CLOEXEC, 0);
+  if (own_fd < 0)
+    return xmem_error_set (
+        error, XMEM_SYSTEM, errno, "cannot duplicate a file descriptor");
+  return make_unmapped (own_fd, size, is_dmabuf, segment_out, error);
+}
+
 int
 xmem_segment_map (int fd, uint64_t offset, size_t size, bool writable,
     struct xmem_segment **segment_out, struct xmem_error *error)
@@ -95,7 +155,8 @@ xmem_segment_unref (struct xmem_segment *segment)
   /* Whatever was done with the mapping happens before it goes away. */
   if (atomic_fetch_sub_explicit (&segment->refs, 1, memory_order_acq_rel) != 1)
     return;
-  xmem_unmap (segment->data, segment->size);
+  if (segment->data)
+    xmem_unmap (segment->data, segment->size);
   if (segment->fd >= 0)
     close (segment->fd);
   free (segment);
@@ -111,4 +172,38 @@ bool
 xmem_segment_is_retired (struct xmem_segment *segment)
 {
   return atomic_load_explicit (&segment->retired, memory_order_acquire);
+}
+
+uint8_t *
+xmem_segment_get_data (struct xmem_segment *segment)
+{
+  uint8_t *data = segment->data, *mapped;
+
+  if (data)
+    return data;
+  mapped = xmem_map (segment->fd, 0, segment->size, false);
+  if (!mapped)
+    return NULL;
+  if (atomic_compare_exchange_strong (&segment->data, &data, mapped))
+    return mapped;
+  xmem_unmap (mapped, segment->size); /* another thread was first */
+  return data;
+}
+
+bool
+xmem_segment_is_dmabuf (const struct xmem_segment *segment)
+{
+  return segment->is_dmabuf;
+}
+
+int
+xmem_segment_borrow_fd (const struct xmem_segment *segment)
+{
+  return segment->fd;
+}
+
+uint64_t
+xmem_segment_get_size (const struct xmem_segment *segment)
+{
+  return segment->size;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A segment: shared memory and this process's mapping of it. */
+/* A segment: shared memory and this process's mapping of it. The public
+ * functions are in xmem/segment.h. */
 #ifndef XMEM_POOL_SEGMENT_H
 #define XMEM_POOL_SEGMENT_H
 
@@ -7,6 +8,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <xmem/segment.h>
 
 #include "base/cleanup.h"
 #include "base/error.h"
@@ -16,9 +19,11 @@ struct xmem_segment {
   /* Set once, when its origin will put no further content into it: nothing
    * new will be published from it. Pairs acquire with release. */
   atomic_bool retired;
+  bool is_dmabuf;
   int fd; /* -1: part of a named pool's file, not for peers */
   size_t size;
-  uint8_t *data;
+  _Atomic (uint8_t *) data; /* NULL: not mapped; files of others are when
+                               somebody reads them, and then stay so */
 };
 
 /* A writable segment of our own. The caller has one reference. */
@@ -29,24 +34,35 @@ int xmem_segment_create (
 int xmem_segment_import (int take_fd, uint64_t size,
     struct xmem_segment **segment_out, struct xmem_error *error);
 
+/* The same of a dmabuf, not mapped. */
+int xmem_segment_import_dmabuf (int take_fd, uint64_t size,
+    struct xmem_segment **segment_out, struct xmem_error *error);
+
 /* A part of a named pool's file; `offset` is a multiple of the page size.
  * Borrows fd. */
 int xmem_segment_map (int fd, uint64_t offset, size_t size, bool writable,
     struct xmem_segment **segment_out, struct xmem_error *error);
 
-struct xmem_segment *xmem_segment_ref (struct xmem_segment *segment);
-void xmem_segment_unref (struct xmem_segment *segment);
-void xmem_segment_retire (struct xmem_segment *segment);
 bool xmem_segment_is_retired (struct xmem_segment *segment);
 
-/* The segment's bytes at a region; NULL when the region is not inside it. */
+/* Its bytes, mapped now if need be; NULL when they cannot be. */
+uint8_t *xmem_segment_get_data (struct xmem_segment *segment);
+
+static inline bool
+xmem_segment_contains (
+    const struct xmem_segment *segment, uint64_t offset, uint64_t size)
+{
+  return offset <= segment->size && size <= segment->size - offset;
+}
+
+/* The bytes of a mapped segment at a region; NULL when the region is not inside
+ * it. */
 static inline uint8_t *
 xmem_segment_at (
     const struct xmem_segment *segment, uint64_t offset, uint64_t size)
 {
-  if (offset > segment->size || size > segment->size - offset)
-    return NULL;
-  return segment->data + offset;
+  return xmem_segment_contains (segment, offset, size) ? segment->data + offset
+                                                       : NULL;
 }
 
 XMEM_DEFINE_CLEANUP (struct xmem_segment *, xmem_segment_unref);

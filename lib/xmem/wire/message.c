@@ -262,7 +262,9 @@ get_segment (struct xmem_reader *r, struct xmem_wire_segment *m)
   m->kind = xmem_reader_u32 (r);
   m->size = xmem_reader_u64 (r);
   skip_tlvs (r);
-  if (m->kind != XMEM_WIRE_SEGMENT_MEMFD || m->size == 0)
+  if ((m->kind != XMEM_WIRE_SEGMENT_MEMFD
+          && m->kind != XMEM_WIRE_SEGMENT_DMABUF)
+      || m->size == 0)
     r->failed = true;
 }
 

@@ -45,9 +45,15 @@ enum xmem_wire_type {
 #define XMEM_WIRE_BYE_ENDED UINT64_C (1)
 
 /* In HELLO: wanted; in WELCOME: agreed. */
-enum xmem_wire_features { XMEM_WIRE_FEATURE_EVENTS = 1 };
+enum xmem_wire_features {
+  XMEM_WIRE_FEATURE_EVENTS = 1,
+  XMEM_WIRE_FEATURE_DMABUF = 2, /* segments may be dmabufs */
+};
 
-enum xmem_wire_segment_kind { XMEM_WIRE_SEGMENT_MEMFD = 1 };
+enum xmem_wire_segment_kind {
+  XMEM_WIRE_SEGMENT_MEMFD = 1,
+  XMEM_WIRE_SEGMENT_DMABUF = 2,
+};
 
 /* Bytes that stay in the message they were read from, not terminated. */
 struct xmem_wire_text {

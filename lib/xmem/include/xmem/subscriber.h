@@ -28,6 +28,10 @@ enum xmem_subscriber_flags {
   /* xmem_subscriber_next () returns XMEM_EVENT for the publisher's events;
    * without it they are not sent. */
   XMEM_SUBSCRIBER_EVENTS = 1 << 0,
+  /* Frames may lie in dmabufs, which this process imports by their descriptor
+   * (xmem/segment.h) or reads as xmem_frame_get_data () says. Without it a
+   * publisher of such frames refuses us. */
+  XMEM_SUBSCRIBER_DMABUF = 1 << 1,
 };
 
 struct xmem_subscriber_params {
@@ -191,7 +195,13 @@ XMEM_API size_t xmem_frame_get_n_regions (const struct xmem_frame *frame);
 XMEM_API const struct xmem_region *xmem_frame_get_region (
     const struct xmem_frame *frame, size_t index);
 
-/** The bytes of a region, read-only; live as long as @frame. */
+/**
+ * The bytes of a region, read-only; live as long as @frame.
+ *
+ * Blocks: for a region in a dmabuf, until the devices that write to it have done
+ *   so: the processor's access begins with the call and ends with the frame.
+ * Returns: never NULL, but for a dmabuf that cannot be mapped.
+ */
 XMEM_API const void *xmem_frame_get_data (
     const struct xmem_frame *frame, size_t index);
 

@@ -11,6 +11,7 @@
 #include <xmem/pool.h>
 #include <xmem/frame.h>
 #include <xmem/publisher.h>
+#include <xmem/segment.h>
 #include <xmem/subscriber.h>
 
 #endif
