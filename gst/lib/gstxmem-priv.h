@@ -10,6 +10,9 @@ G_BEGIN_DECLS
 /* A new id for a slot that is about to be filled again. */
 void gst_xmem_memory_renew (GstMemory *memory);
 
+/* As gst_xmem_memory_new_from_frame (), of a region in a dmabuf. */
+GstMemory *gst_xmem_dmabuf_memory_new (struct xmem_frame *frame, guint index);
+
 G_END_DECLS
 
 #endif

@@ -66,7 +66,8 @@ XMEM_API struct xmem_pool *gst_xmem_allocator_get_pool (
  */
 XMEM_API GstBufferPool *gst_xmem_buffer_pool_new (GstXmemAllocator *allocator);
 
-/** Whether @memory is shared: made by our allocator, or received. */
+/** Whether @memory is shared: made by our allocator, or received, but for dmabufs.
+ */
 XMEM_API gboolean gst_is_xmem_memory (GstMemory *memory);
 
 /**
@@ -93,7 +94,8 @@ XMEM_API void gst_xmem_memory_get_region (
  * @frame: a received frame; a reference is taken for as long as the memory
  * @index: below xmem_frame_get_n_regions ()
  *
- * Returns: (transfer full): read-only memory of that region.
+ * Returns: (transfer full): read-only memory of that region. In a dmabuf it is a
+ *   GstDmaBufMemory, whose file descriptor, borrowed from @frame, is the dmabuf's.
  */
 XMEM_API GstMemory *gst_xmem_memory_new_from_frame (
     struct xmem_frame *frame, guint index);

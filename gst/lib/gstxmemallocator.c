@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#include <xmem/segment.h>
+
 GST_DEBUG_CATEGORY_STATIC (gst_xmem_allocator_debug);
 #define GST_CAT_DEFAULT gst_xmem_allocator_debug
 
@@ -247,10 +249,14 @@ gst_xmem_memory_new_from_frame (struct xmem_frame *frame, guint index)
 {
   static GOnce once = G_ONCE_INIT;
   GstAllocator *allocator = g_once (&once, make_received_allocator, NULL);
-  gsize size = xmem_frame_get_region (frame, index)->size;
-  GstXmemMemory *self = xmem_memory_new (allocator, GST_MEMORY_FLAG_READONLY,
-      (guint8 *) xmem_frame_get_data (frame, index), NULL, size, 0, 0, size);
+  const struct xmem_region *region = xmem_frame_get_region (frame, index);
+  GstXmemMemory *self;
 
+  if (xmem_segment_is_dmabuf (region->segment))
+    return gst_xmem_dmabuf_memory_new (frame, index);
+  self = xmem_memory_new (allocator, GST_MEMORY_FLAG_READONLY,
+      (guint8 *) xmem_frame_get_data (frame, index), NULL, region->size, 0, 0,
+      region->size);
   self->frame = xmem_frame_ref (frame);
   self->index = index;
   return &self->memory;

@@ -2,7 +2,10 @@
 /* Keeps no state. Threads: the streaming thread of one sink. */
 #include "allocation.h"
 
+#include <gst/allocators/gstdmabuf.h>
 #include <gst/video/video.h>
+
+#include "foreign.h"
 
 static gboolean
 raw_video_info (GstCaps *caps, GstVideoInfo *info)
@@ -22,7 +25,8 @@ gst_xmem_allocation_check (GstElement *element, GstCaps *caps)
     const gchar *feature = gst_caps_features_get_nth (features, i);
 
     if (!g_str_has_prefix (feature, "memory:")
-        || g_str_equal (feature, GST_CAPS_FEATURE_MEMORY_SYSTEM_MEMORY))
+        || g_str_equal (feature, GST_CAPS_FEATURE_MEMORY_SYSTEM_MEMORY)
+        || g_str_equal (feature, GST_CAPS_FEATURE_MEMORY_DMABUF))
       continue;
     GST_ELEMENT_ERROR (element, STREAM, FORMAT,
         ("%s cannot be shared with other processes; download it to system "
@@ -59,7 +63,8 @@ gst_xmem_allocation_propose (GstXmemAllocator *allocator, GstQuery *query)
     pool = make_pool (allocator, caps, info.size);
   if (pool)
     gst_query_add_allocation_pool (query, pool, info.size, 0, 0);
-  gst_query_add_allocation_param (query, GST_ALLOCATOR (allocator), NULL);
+  if (!gst_xmem_caps_are_dmabuf (caps))
+    gst_query_add_allocation_param (query, GST_ALLOCATOR (allocator), NULL);
 }
 
 void
@@ -97,14 +102,14 @@ find_origin (GstElement *element)
 }
 
 void
-gst_xmem_allocation_refuse (GstElement *element, const gchar *memory_type)
+gst_xmem_allocation_refuse (GstElement *element, const gchar *what)
 {
   g_autoptr (GstElement) origin = find_origin (element);
 
   GST_ELEMENT_ERROR (element, STREAM, FORMAT,
-      ("%s gave memory of type %s, which would have to be copied, and "
-       "allow-copy is false.",
-          origin ? GST_OBJECT_NAME (origin) : "upstream", memory_type),
+      ("%s gave %s, which would have to be copied, and that is not possible or "
+       "not allowed (allow-copy).",
+          origin ? GST_OBJECT_NAME (origin) : "upstream", what),
       ("It did not use the pool or the allocator that xmemsink proposed; "
        "behind a tee, or from an appsrc, use those of libgstxmem."));
 }

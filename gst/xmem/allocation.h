@@ -10,7 +10,7 @@
 G_BEGIN_DECLS
 
 /* Answers an ALLOCATION query: a pool for raw video in system memory, the
- * allocator for everything. */
+ * allocator for everything but dmabufs. */
 void gst_xmem_allocation_propose (GstXmemAllocator *allocator, GstQuery *query);
 
 /* Whether memory of these caps can be shared; posts an error if not. */
@@ -19,8 +19,8 @@ gboolean gst_xmem_allocation_check (GstElement *element, GstCaps *caps);
 /* Gives back the slots that do not fit frames of these caps. */
 void gst_xmem_allocation_trim (GstXmemAllocator *allocator, GstCaps *caps);
 
-/* Posts the error for memory that may not be copied. */
-void gst_xmem_allocation_refuse (GstElement *element, const gchar *memory_type);
+/* Posts the error for memory that may not be copied, called @what. */
+void gst_xmem_allocation_refuse (GstElement *element, const gchar *what);
 
 G_END_DECLS
 

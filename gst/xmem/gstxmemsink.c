@@ -83,6 +83,7 @@ struct _GstXmemSink {
 
   /* The streaming thread's */
   GstXmemAnnouncement announcement;
+  GstXmemForeign *foreign;
   GstXmemUpstream upstream; /* has its own lock */
   gboolean had_clients; /* as many as min-clients, once */
   GstByteWriter metas; /* of the frame that is on its way; kept for the next */
@@ -221,6 +222,7 @@ gst_xmem_sink_start (GstBaseSink *sink)
   gst_xmem_tally_reset (&self->metas_dropped);
   self->had_clients = FALSE;
   gst_xmem_announcement_reset (&self->announcement);
+  self->foreign = gst_xmem_foreign_new (NULL);
   g_object_notify (G_OBJECT (self), "num-clients"); /* some may be there */
   GST_INFO_OBJECT (
       self, "publishing at %s", xmem_publisher_get_address (publisher));
@@ -244,6 +246,7 @@ gst_xmem_sink_stop (GstBaseSink *sink)
   /* What consumers still hold lives on behind this. */
   xmem_publisher_free (publisher);
   g_clear_object (&allocator);
+  g_clear_pointer (&self->foreign, gst_xmem_foreign_end);
   gst_xmem_announcement_reset (&self->announcement);
   gst_xmem_upstream_reset (&self->upstream);
   return TRUE;
@@ -304,6 +307,8 @@ gst_xmem_sink_set_caps (GstBaseSink *sink, GstCaps *caps)
   if (!gst_xmem_allocation_check (GST_ELEMENT (self), caps))
     return FALSE;
   gst_xmem_announcement_set_caps (&self->announcement, caps);
+  gst_xmem_foreign_end (self->foreign);
+  self->foreign = gst_xmem_foreign_new (caps);
   gst_xmem_allocation_trim (self->allocator, caps);
   return TRUE;
 }
@@ -409,25 +414,29 @@ static GstFlowReturn
 gst_xmem_sink_render (GstBaseSink *sink, GstBuffer *buffer)
 {
   GstXmemSink *self = GST_XMEM_SINK (sink);
-  const gchar *foreign = gst_xmem_outgoing_foreign_type (buffer);
   GstXmemOutgoing *outgoing;
   struct xmem_error error;
+  gboolean may_copy;
+  GstXmemPlan plan =
+      gst_xmem_foreign_plan (self->foreign, buffer, &may_copy, &error);
   GstFlowReturn flow;
 
   gst_xmem_upstream_look_at (&self->upstream, buffer);
-  if (foreign && !self->allow_copy) {
-    gst_xmem_allocation_refuse (GST_ELEMENT (self), foreign);
+  if (plan == GST_XMEM_PLAN_COPY && !(self->allow_copy && may_copy)) {
+    gst_xmem_allocation_refuse (GST_ELEMENT (self), error.message);
     return GST_FLOW_ERROR;
   }
+  if (plan == GST_XMEM_PLAN_SPARE && !(self->allow_copy && may_copy))
+    return give_up (self, &error);
   flow = wait_for_clients (self);
   if (flow != GST_FLOW_OK)
     return flow;
-  if (gst_xmem_outgoing_new (buffer,
+  if (gst_xmem_outgoing_new (buffer, plan, self->foreign,
           gst_xmem_allocator_get_pool (self->allocator), &outgoing, &error)
       != 0)
     return give_up (self, &error);
-  GST_TRACE_OBJECT (
-      self, "%s %" GST_PTR_FORMAT, foreign ? "copied" : "zero-copy", buffer);
+  GST_TRACE_OBJECT (self, "%s %" GST_PTR_FORMAT,
+      outgoing->n_copies > 0 ? "copied" : "zero-copy", buffer);
   return publish (self, buffer, outgoing);
 }
 
@@ -699,8 +708,8 @@ install_properties (GObjectClass *klass)
           gst_xmem_leaky_type_get_type (), GST_XMEM_LEAKY_NONE, rw));
   g_object_class_install_property (klass, PROP_ALLOW_COPY,
       g_param_spec_boolean ("allow-copy", "Allow copy",
-          "Copy memory that other processes cannot map; false makes it an "
-          "error",
+          "Copy memory that other processes cannot map safely; false makes it "
+          "an error",
           TRUE, rw));
   g_object_class_install_property (klass, PROP_STATS,
       g_param_spec_boxed ("stats", "Statistics",

@@ -133,7 +133,7 @@ gst_xmem_src_start (GstBaseSrc *src)
   params.delivery = self->delivery;
   params.n_buffers = self->max_buffers;
   params.retry_ns = self->reconnect_interval * GST_MSECOND;
-  params.flags = XMEM_SUBSCRIBER_EVENTS;
+  params.flags = XMEM_SUBSCRIBER_EVENTS | XMEM_SUBSCRIBER_DMABUF;
   if (xmem_subscriber_new (&params, &subscriber, &error) != 0) {
     gst_xmem_post_error (
         GST_ELEMENT (self), "Cannot subscribe", self->socket_path, &error);
@@ -524,7 +524,7 @@ make_buffer (GstXmemSrc *self, struct xmem_frame *frame)
   GstBuffer *buffer = gst_xmem_incoming_buffer (
       frame, &self->format, &self->metas_dropped, &repacked);
 
-  copy_out = !repacked
+  copy_out = !repacked && !self->format.only_dmabufs
              && xmem_subscriber_get_held (self->subscriber)
                     >= xmem_subscriber_get_grant (self->subscriber);
   if (copy_out)

@@ -2,6 +2,7 @@
 /* Threads: the streaming thread of one source. */
 #include "incoming.h"
 
+#include "foreign.h"
 #include "gstxmem.h"
 #include "metas.h"
 
@@ -40,6 +41,7 @@ repack (GstBuffer *take_buffer, const GstVideoInfo *info)
 void
 gst_xmem_incoming_set_caps (GstXmemIncomingFormat *format, GstCaps *caps)
 {
+  format->only_dmabufs = gst_xmem_caps_are_dmabuf (caps);
   format->is_video =
       gst_video_info_from_caps (&format->info, caps)
       && GST_VIDEO_INFO_FORMAT (&format->info) != GST_VIDEO_FORMAT_ENCODED;
@@ -67,6 +69,8 @@ lay_out (GstBuffer *take_buffer, const struct xmem_frame_info *info,
   if (state != GST_XMEM_LAYOUT_GOOD)
     return take_buffer;
   gst_xmem_layout_add_meta (&layout, take_buffer);
+  if (format->only_dmabufs)
+    return take_buffer;
   if (!layout.cut_short
       && (format->downstream_reads_meta
           || (gst_xmem_layout_is_default (&layout, wanted)

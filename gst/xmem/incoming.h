@@ -15,6 +15,7 @@ G_BEGIN_DECLS
 typedef struct {
   gboolean is_video; /* `info` is valid */
   GstVideoInfo info;
+  gboolean only_dmabufs; /* the caps promise them: no copies */
   gboolean is_audio; /* `audio` is valid */
   GstAudioInfo audio;
   gboolean downstream_reads_meta; /* GstVideoMeta is understood */

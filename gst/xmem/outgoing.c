@@ -7,18 +7,6 @@
 #include "gstxmem.h"
 #include "timeline.h"
 
-const gchar *
-gst_xmem_outgoing_foreign_type (GstBuffer *buffer)
-{
-  for (guint i = 0; i < gst_buffer_n_memory (buffer); i++) {
-    GstMemory *memory = gst_buffer_peek_memory (buffer, i);
-
-    if (memory->size > 0 && !gst_is_xmem_memory (memory))
-      return memory->allocator->mem_type;
-  }
-  return NULL;
-}
-
 static int
 copy_memory (GstXmemOutgoing *self, GstMemory *memory, struct xmem_pool *pool,
     struct xmem_error *error)
@@ -47,8 +35,24 @@ copy_memory (GstXmemOutgoing *self, GstMemory *memory, struct xmem_pool *pool,
   return 0;
 }
 
+/* In a file of its own, and upstream can spare it. */
+static gboolean
+share_foreign (GstXmemOutgoing *self, GstMemory *memory, GstXmemPlan plan,
+    GstXmemForeign *foreign, struct xmem_error *error)
+{
+  if (plan == GST_XMEM_PLAN_SPARE
+      || !gst_xmem_foreign_get_region (
+          foreign, memory, &self->regions[self->n_regions], error))
+    return FALSE;
+  self->n_regions++;
+  if (!self->foreign)
+    self->foreign = gst_xmem_foreign_hold (foreign);
+  return TRUE;
+}
+
 int
-gst_xmem_outgoing_new (GstBuffer *buffer, struct xmem_pool *pool,
+gst_xmem_outgoing_new (GstBuffer *buffer, GstXmemPlan plan,
+    GstXmemForeign *foreign, struct xmem_pool *pool,
     GstXmemOutgoing **outgoing_out, struct xmem_error *error)
 {
   GstXmemOutgoing *self = g_new0 (GstXmemOutgoing, 1);
@@ -63,7 +67,7 @@ gst_xmem_outgoing_new (GstBuffer *buffer, struct xmem_pool *pool,
       continue;
     if (gst_is_xmem_memory (memory))
       gst_xmem_memory_get_region (memory, &self->regions[self->n_regions++]);
-    else
+    else if (!share_foreign (self, memory, plan, foreign, error))
       r = copy_memory (self, memory, pool, error);
   }
   if (r != 0) {
@@ -119,5 +123,6 @@ gst_xmem_outgoing_free (gpointer outgoing)
   for (guint i = 0; i < self->n_copies; i++)
     xmem_buffer_unref (self->copies[i]);
   gst_clear_buffer (&self->buffer);
+  g_clear_pointer (&self->foreign, gst_xmem_foreign_drop);
   g_free (self);
 }

@@ -9,6 +9,8 @@
 
 #include <xmem/publisher.h>
 
+#include "foreign.h"
+
 G_BEGIN_DECLS
 
 typedef struct {
@@ -18,15 +20,16 @@ typedef struct {
   guint n_regions;
   struct xmem_buffer *copies[XMEM_MAX_REGIONS];
   guint n_copies;
+  GstXmemForeign
+      *foreign; /* held for the buffer, which is not all ours; or NULL
+                            */
 } GstXmemOutgoing;
 
-/* The memory type of the first memory of @buffer that is not shared, NULL if
- * all is and nothing needs a copy. */
-const gchar *gst_xmem_outgoing_foreign_type (GstBuffer *buffer);
-
-/* Resolves the memories of @buffer to regions; foreign ones are copied, once,
- * into slots of @pool. Returns 0 or as xmem_pool_acquire (). */
-int gst_xmem_outgoing_new (GstBuffer *buffer, struct xmem_pool *pool,
+/* Resolves the memories of @buffer to regions. What @plan does not let be
+ * published where it is, or what cannot be, is copied, once, into slots of @pool.
+ * Returns 0 or as xmem_pool_acquire (). */
+int gst_xmem_outgoing_new (GstBuffer *buffer, GstXmemPlan plan,
+    GstXmemForeign *foreign, struct xmem_pool *pool,
     GstXmemOutgoing **outgoing_out, struct xmem_error *error);
 
 /* Publishes it with the times of @buffer, as running times of @segment, and the

@@ -149,10 +149,44 @@ planes_inside (const GstXmemVideoLayout *layout, const GstVideoInfo *info,
   return TRUE;
 }
 
+#if GST_CHECK_VERSION(1, 24, 0)
+/* What the caps call DMA_DRM is, to a device, a picture in some format of
+ * GStreamer's, or in none. */
+static gboolean
+is_device_layout (const GstXmemVideoLayout *layout, const GstVideoInfo *info)
+{
+  g_autoptr (GEnumClass) formats = g_type_class_ref (GST_TYPE_VIDEO_FORMAT);
+
+  return GST_VIDEO_INFO_FORMAT (info) == GST_VIDEO_FORMAT_DMA_DRM
+         && g_enum_get_value (formats, (gint) layout->format)
+         && layout->width == (guint) GST_VIDEO_INFO_WIDTH (info)
+         && layout->height == (guint) GST_VIDEO_INFO_HEIGHT (info);
+}
+
+static gboolean
+planes_begin_inside (GstXmemVideoLayout *layout, GstBuffer *buffer)
+{
+  guint index, n;
+  gsize skip;
+
+  layout->cut_short = FALSE;
+  for (guint i = 0; i < layout->n_planes; i++)
+    if (layout->stride[i] <= 0
+        || !gst_buffer_find_memory (
+            buffer, layout->offset[i], 1, &index, &n, &skip))
+      return FALSE;
+  return TRUE;
+}
+#endif
+
 gboolean
 gst_xmem_layout_is_possible (
     GstXmemVideoLayout *layout, const GstVideoInfo *info, GstBuffer *buffer)
 {
+#if GST_CHECK_VERSION(1, 24, 0)
+  if (is_device_layout (layout, info))
+    return planes_begin_inside (layout, buffer);
+#endif
   return layout->format == GST_VIDEO_INFO_FORMAT (info)
          && layout->width == (guint) GST_VIDEO_INFO_WIDTH (info)
          && layout->height == (guint) GST_VIDEO_INFO_HEIGHT (info)

@@ -29,7 +29,7 @@ gboolean gst_xmem_layout_write (const GstVideoMeta *meta, GstByteWriter *w);
 gboolean gst_xmem_layout_read (GstByteReader *r, GstXmemVideoLayout *layout);
 
 /* FALSE when it contradicts the caps or points outside of @buffer's
- * memories. */
+ * memories. Of DMA_DRM only devices know where a plane ends. */
 gboolean gst_xmem_layout_is_possible (
     GstXmemVideoLayout *layout, const GstVideoInfo *info, GstBuffer *buffer);
 

@@ -297,6 +297,49 @@ GST_START_TEST (the_truth_about_a_field_is_believed)
 }
 GST_END_TEST;
 
+#if GST_CHECK_VERSION(1, 24, 0)
+/* Only a device can tell where these planes end; that they begin inside, and
+ * that the rest makes sense to GStreamer, is checked. */
+GST_START_TEST (layouts_of_devices_begin_inside)
+{
+  g_autoptr (GstCaps) caps =
+      gst_caps_from_string ("video/x-raw(memory:DMABuf),format=DMA_DRM,"
+                            "drm-format=(string)NV12:0x0100000000000002,"
+                            "width=64,height=48");
+  g_autoptr (GstBuffer) memories = NULL;
+  GRand *rand = g_rand_new_with_seed (__i__);
+  GstXmemVideoLayout layout;
+  GstVideoInfo info, linear;
+  guint n_believed = 0;
+  Metas valid;
+
+  fail_unless (gst_video_info_from_caps (&info, caps));
+  gst_video_info_set_format (&linear, GST_VIDEO_FORMAT_NV12, 64, 48);
+  memories = make_memories (&linear, 1, 0);
+  make_valid (&valid, &linear);
+  for (guint i = 0; i < N_MUTATIONS; i++) {
+    g_autoptr (GstBuffer) buffer = gst_buffer_copy (memories);
+    Metas metas = valid;
+
+    if (i % 2)
+      mutate_plane (&metas, rand, &linear);
+    else if (i > 0)
+      mutate_anything (&metas, rand);
+    if (gst_xmem_metas_read_layout (
+            metas.bytes, metas.size, &info, buffer, &layout)
+        != GST_XMEM_LAYOUT_GOOD)
+      continue;
+    n_believed++;
+    for (guint k = 0; k < layout.n_planes; k++)
+      fail_unless (layout.offset[k] < gst_buffer_get_size (buffer));
+    gst_xmem_layout_add_meta (&layout, buffer);
+  }
+  fail_unless (n_believed > 0);
+  g_rand_free (rand);
+}
+GST_END_TEST;
+#endif
+
 /* Records of kinds that do not exist yet are skipped. */
 GST_START_TEST (unknown_records_are_skipped)
 {
@@ -328,6 +371,9 @@ meta_suite (void)
       tcase, what_is_believed_can_be_read, 0, G_N_ELEMENTS (sizes));
   tcase_add_loop_test (tcase, the_truth_is_believed, 0, G_N_ELEMENTS (sizes));
   tcase_add_test (tcase, the_truth_about_a_field_is_believed);
+#if GST_CHECK_VERSION(1, 24, 0)
+  tcase_add_loop_test (tcase, layouts_of_devices_begin_inside, 0, 5);
+#endif
   tcase_add_test (tcase, unknown_records_are_skipped);
   return suite;
 }

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "gstxmem.h"
+#include "player-files.h"
 
 struct line {
   GstElement *pipeline;
@@ -644,6 +645,37 @@ do_feed (char **args, GString *reply)
   g_thread_unref (g_thread_new ("feed", feed_thread, feed));
 }
 
+/* --- files ---------------------------------------------------------------- */
+
+static void
+do_feed_files (char **args, GString *reply)
+{
+  const struct player_files files = {
+    .kind = (enum player_file) atoi (args[4]),
+    .size = (unsigned) atoi (args[5]),
+    .n_files = (unsigned) atoi (args[6]),
+    .pooled = atoi (args[7]),
+    .stride = (unsigned) atoi (args[8]),
+  };
+
+  files_feed (GST_APP_SRC (element_of (args)), args[2],
+      (unsigned) atoi (args[3]), &files);
+}
+
+static void
+do_look_at_last (char **args, GString *reply)
+{
+  g_autoptr (GstElement) sink = element_of (args);
+  struct player_memory seen;
+
+  files_look_at_last (sink, &seen);
+  g_string_printf (reply,
+      "%d %d %d %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT
+      " %" G_GUINT64_FORMAT " %u",
+      seen.is_dmabuf, seen.is_fd, seen.is_writable, seen.offset, seen.size,
+      seen.inode, seen.plane_offset, seen.stride);
+}
+
 /* --- obeying ------------------------------------------------------------- */
 
 static void
@@ -688,6 +720,8 @@ static const struct verb {
   { "push", 4, do_push },
   { "end-of-stream", 2, do_end_of_stream },
   { "feed", 5, do_feed },
+  { "feed-files", 9, do_feed_files },
+  { "look-at-last", 2, do_look_at_last },
   { "exit-at-end", 1, do_exit_at_end },
 };
 

@@ -3,6 +3,7 @@
  * line of fields between tabs, and its answer. */
 #include "player.h"
 
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -416,4 +417,32 @@ player_feed (struct player *player, const char *element, const char *caps,
     unsigned n_frames, unsigned fps)
 {
   ask (player, "feed", "\t%s\t%s\t%u\t%u", element, caps, n_frames, fps);
+}
+
+void
+player_feed_files (struct player *player, const char *element, const char *caps,
+    unsigned n_frames, const struct player_files *files)
+{
+  ask (player, "feed-files", "\t%s\t%s\t%u\t%d\t%u\t%u\t%d\t%u", element, caps,
+      n_frames, files->kind, files->size, files->n_files, files->pooled,
+      files->stride);
+}
+
+struct player_memory
+player_look_at_last (struct player *player, const char *sink)
+{
+  const char *words = ask (player, "look-at-last", "\t%s", sink);
+  struct player_memory seen;
+  int dmabuf, fd, writable;
+
+  g_assert_cmpint (
+      sscanf (words,
+          "%d %d %d %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %u",
+          &dmabuf, &fd, &writable, &seen.offset, &seen.size, &seen.inode,
+          &seen.plane_offset, &seen.stride),
+      ==, 8);
+  seen.is_dmabuf = dmabuf;
+  seen.is_fd = fd;
+  seen.is_writable = writable;
+  return seen;
 }

@@ -204,4 +204,42 @@ void player_end_of_stream (struct player *player, const char *element);
 void player_feed (struct player *player, const char *element, const char *caps,
     unsigned n_frames, unsigned fps);
 
+/* --- buffers in files of others ------------------------------------------ */
+
+enum player_file {
+  PLAYER_FILE_SEALED, /* against shrinking and writing */
+  PLAYER_FILE_UNSEALED,
+  PLAYER_FILE_SHRINKABLE, /* only against writing, and shrunk after use */
+  PLAYER_FILE_DMABUF, /* dmabuf-double.h */
+};
+
+struct player_files {
+  enum player_file kind;
+  unsigned size; /* of each, a multiple of 8 */
+  unsigned
+      n_files; /* used in turns as they come back; 0: a new one each time */
+  bool pooled; /* as a GstBufferPool of that many buffers */
+  unsigned stride; /* 0: no GstVideoMeta; else of NV12 pictures of 160 x 120 */
+};
+
+/* Pushes n_frames of these caps into the appsrc, in a thread of its own. Each
+ * consists of its number. */
+void player_feed_files (struct player *player, const char *element,
+    const char *caps, unsigned n_frames, const struct player_files *files);
+
+struct player_memory {
+  bool is_dmabuf; /* to GStreamer */
+  bool is_fd;
+  bool is_writable;
+  uint64_t offset;
+  uint64_t size;
+  uint64_t inode; /* of its fd, or 0 */
+  uint64_t plane_offset; /* of the second plane of the GstVideoMeta, or 0 */
+  unsigned stride; /* the same */
+};
+
+/* At the first memory of the last buffer that a sink got. */
+struct player_memory player_look_at_last (
+    struct player *player, const char *sink);
+
 #endif
