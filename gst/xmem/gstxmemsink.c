@@ -470,19 +470,19 @@ gst_xmem_sink_render (GstBaseSink *sink, GstBuffer *buffer)
 {
   GstXmemSink *self = GST_XMEM_SINK (sink);
   GstXmemOutgoing *outgoing;
-  struct xmem_error error;
+  struct xmem_error error, why; /* why it is not shared as it is */
   gboolean may_copy;
   GstXmemPlan plan =
-      gst_xmem_foreign_plan (self->foreign, buffer, &may_copy, &error);
+      gst_xmem_foreign_plan (self->foreign, buffer, &may_copy, &why);
   GstFlowReturn flow;
 
   gst_xmem_upstream_look_at (&self->upstream, buffer);
   if (plan == GST_XMEM_PLAN_COPY && !(self->allow_copy && may_copy)) {
-    gst_xmem_allocation_refuse (GST_ELEMENT (self), error.message);
+    gst_xmem_allocation_refuse (GST_ELEMENT (self), why.message);
     return GST_FLOW_ERROR;
   }
   if (plan == GST_XMEM_PLAN_SPARE && !(self->allow_copy && may_copy))
-    return give_up (self, &error);
+    return give_up (self, &why);
   flow = wait_for_clients (self);
   if (flow != GST_FLOW_OK)
     return flow;
@@ -491,7 +491,7 @@ gst_xmem_sink_render (GstBaseSink *sink, GstBuffer *buffer)
       != 0)
     return give_up (self, &error);
   gst_xmem_allocation_tell (GST_ELEMENT (self), buffer,
-      plan == GST_XMEM_PLAN_SHARE ? NULL : error.message, &self->told);
+      plan == GST_XMEM_PLAN_SHARE ? NULL : why.message, &self->told);
   flow = publish (self, buffer, outgoing);
   report_drops (self, buffer);
   return flow;
