@@ -125,7 +125,7 @@ test_pool_structures (void)
 static void
 test_publisher_structures (void)
 {
-  SIZE (struct xmem_publisher_params, 104);
+  SIZE (struct xmem_publisher_params, 128);
   OFFSET (struct xmem_publisher_params, address, 8);
   OFFSET (struct xmem_publisher_params, flags, 16);
   OFFSET (struct xmem_publisher_params, mode, 20);
@@ -140,6 +140,9 @@ test_publisher_structures (void)
   OFFSET (struct xmem_publisher_params, client_stuck, 80);
   OFFSET (struct xmem_publisher_params, max_wait_ns, 88);
   OFFSET (struct xmem_publisher_params, client_timeout_ns, 96);
+  OFFSET (struct xmem_publisher_params, group, 104);
+  OFFSET (struct xmem_publisher_params, allowed_uids, 112);
+  OFFSET (struct xmem_publisher_params, n_allowed_uids, 120);
   SIZE (struct xmem_publisher_client, 312);
   OFFSET (struct xmem_publisher_client, pid, 4);
   OFFSET (struct xmem_publisher_client, state, 8);
@@ -151,9 +154,6 @@ test_publisher_structures (void)
   OFFSET (struct xmem_publisher_client, lag, 40);
   OFFSET (struct xmem_publisher_client, oldest_held_ns, 48);
   OFFSET (struct xmem_publisher_client, name, 56);
-  OFFSET (struct xmem_publisher_params, group, 104);
-  OFFSET (struct xmem_publisher_params, allowed_uids, 112);
-  OFFSET (struct xmem_publisher_params, n_allowed_uids, 120);
   SIZE (struct xmem_publish, 64);
   OFFSET (struct xmem_publish, regions, 8);
   OFFSET (struct xmem_publish, n_regions, 16);
