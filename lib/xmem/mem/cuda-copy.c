@@ -20,23 +20,72 @@ wait_for_writer (
 }
 
 static int
+host_to_device (const struct xmem_cuda_driver *cuda,
+    const struct xmem_cuda_bytes *to, const void *from, uint64_t size,
+    CUstream stream, struct xmem_error *error)
+{
+  return xmem_cuda_call (cuda, error, copying, cuMemcpyHtoDAsync_v2,
+      address_of (to), from, size, stream);
+}
+
+/* Of two devices that cannot reach each other: by way of the CPU. */
+static int
+copy_by_cpu (const struct xmem_cuda_driver *cuda,
+    const struct xmem_cuda_bytes *to, const struct xmem_cuda_bytes *from,
+    uint64_t size, CUstream stream, struct xmem_error *error)
+{
+  xmem_auto_free void *bytes = malloc (size);
+  struct xmem_cuda_bytes here = { .data = bytes };
+  int r;
+
+  if (!bytes)
+    return xmem_error_set (
+        error, XMEM_NO_MEMORY, 0, "no memory for a copy between CUDA devices");
+  r = xmem_cuda_call (cuda, error, copying, cuStreamSynchronize, stream);
+  if (r == 0)
+    r = xmem_cuda_copy_now (&here, from, size, error);
+  if (r == 0)
+    r = host_to_device (cuda, to, bytes, size, stream, error);
+  if (r == 0)
+    r = xmem_cuda_call (cuda, error, copying, cuStreamSynchronize, stream);
+  return r;
+}
+
+/* Whether `to`'s device can reach `from`, and lets it. */
+static int
+reach (const struct xmem_cuda_driver *cuda, const struct xmem_cuda_memory *to,
+    struct xmem_cuda_memory *from, int *can_out, struct xmem_error *error)
+{
+  int r;
+
+  *can_out = 1;
+  if (to->user == from->user)
+    return 0;
+  r = xmem_cuda_call (cuda, error, copying, cuDeviceCanAccessPeer, can_out,
+      to->device.device, from->device.device);
+  if (r == 0 && *can_out)
+    r = xmem_cuda_share_let_in (from, to->user, error);
+  return r;
+}
+
+static int
 copy (const struct xmem_cuda_driver *cuda, const struct xmem_cuda_bytes *to,
     const struct xmem_cuda_bytes *from, uint64_t size, CUstream stream,
     struct xmem_error *error)
 {
+  int can, r;
+
   if (!to->memory)
     return xmem_cuda_call (cuda, error, copying, cuMemcpyDtoHAsync_v2, to->data,
         address_of (from), size, stream);
   if (!from->memory)
-    return xmem_cuda_call (cuda, error, copying, cuMemcpyHtoDAsync_v2,
-        address_of (to), from->data, size, stream);
-  if (to->memory->context == from->memory->context)
-    return xmem_cuda_call (cuda, error, copying, cuMemcpyDtoDAsync_v2,
-        address_of (to), address_of (from), size, stream);
-  /* By way of the CPU where the devices cannot reach each other. */
-  return xmem_cuda_call (cuda, error, copying, cuMemcpyPeerAsync,
-      address_of (to), to->memory->context, address_of (from),
-      from->memory->context, size, stream);
+    return host_to_device (cuda, to, from->data, size, stream, error);
+  r = reach (cuda, to->memory, from->memory, &can, error);
+  if (r != 0)
+    return r;
+  return can ? xmem_cuda_call (cuda, error, copying, cuMemcpyDtoDAsync_v2,
+             address_of (to), address_of (from), size, stream)
+             : copy_by_cpu (cuda, to, from, size, stream, error);
 }
 
 /* Copies with the context current, and waits if `now`. */

@@ -24,6 +24,7 @@
   F (cuCtxPushCurrent_v2)            \
   F (cuCtxPopCurrent_v2)             \
   F (cuCtxSynchronize)               \
+  F (cuCtxEnablePeerAccess)          \
   F (cuMemAlloc_v2)                  \
   F (cuMemFree_v2)                   \
   F (cuMemGetAllocationGranularity)  \
@@ -50,8 +51,7 @@
   F (cuStreamSynchronize)            \
   F (cuMemcpyHtoDAsync_v2)           \
   F (cuMemcpyDtoHAsync_v2)           \
-  F (cuMemcpyDtoDAsync_v2)           \
-  F (cuMemcpyPeerAsync)
+  F (cuMemcpyDtoDAsync_v2)
 
 #define XMEM_CUDA_FIELD(name) __typeof__ (&name) name;
 

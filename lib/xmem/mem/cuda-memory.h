@@ -3,6 +3,8 @@
 #ifndef XMEM_MEM_CUDA_MEMORY_H
 #define XMEM_MEM_CUDA_MEMORY_H
 
+#include <stdatomic.h>
+
 #include "mem/cuda-device.h"
 #include "mem/cuda-load.h"
 #include "mem/cuda.h"
@@ -27,6 +29,7 @@ struct xmem_cuda_memory {
   uint64_t mapped_size; /* bytes reserved; 0: none */
   CUdeviceptr pointer; /* 0: none */
   int fd; /* -1: none */
+  _Atomic uint64_t let_in; /* further devices that can reach it, a bit each */
 
   CUevent *events; /* one per slot; those of imported memory are its owner's */
   uint32_t n_events;
@@ -44,6 +47,9 @@ int xmem_cuda_share_allocate (
 /* Maps what memory->share and fd say. */
 int xmem_cuda_share_open (
     struct xmem_cuda_memory *memory, int fd, struct xmem_error *error);
+/* Lets another device, in whose context it is to be used, reach the memory. */
+int xmem_cuda_share_let_in (
+    struct xmem_cuda_memory *memory, int number, struct xmem_error *error);
 /* Undoes as much of either as was done. */
 void xmem_cuda_share_close (struct xmem_cuda_memory *memory);
 

@@ -51,11 +51,11 @@ round_size (const struct xmem_cuda_driver *cuda,
 
 static int
 set_access (const struct xmem_cuda_driver *cuda,
-    struct xmem_cuda_memory *memory, CUmemAccess_flags flags, const char *what,
-    struct xmem_error *error)
+    struct xmem_cuda_memory *memory, int number, CUmemAccess_flags flags,
+    const char *what, struct xmem_error *error)
 {
   CUmemAccessDesc access = {
-    .location = { CU_MEM_LOCATION_TYPE_DEVICE, memory->user }, .flags = flags
+    .location = { CU_MEM_LOCATION_TYPE_DEVICE, number }, .flags = flags
   };
 
   return xmem_cuda_call (cuda, error, what, cuMemSetAccess, memory->pointer,
@@ -121,8 +121,8 @@ allocate_vmm (const struct xmem_cuda_driver *cuda,
     return xmem_error_set (
         error, XMEM_SYSTEM, errno, "the driver's descriptor is none");
   r = map_handle (cuda, memory, size, allocating, error);
-  return r == 0 ? set_access (cuda, memory, CU_MEM_ACCESS_FLAGS_PROT_READWRITE,
-             allocating, error)
+  return r == 0 ? set_access (cuda, memory, memory->user,
+             CU_MEM_ACCESS_FLAGS_PROT_READWRITE, allocating, error)
                 : r;
 }
 
@@ -150,10 +150,11 @@ open_vmm (const struct xmem_cuda_driver *cuda, struct xmem_cuda_memory *memory,
   if (r != 0)
     return r;
   /* Where the driver knows no memory for reading only, for both. */
-  r = set_access (cuda, memory, CU_MEM_ACCESS_FLAGS_PROT_READ, mapping, error);
+  r = set_access (cuda, memory, memory->user, CU_MEM_ACCESS_FLAGS_PROT_READ,
+      mapping, error);
   if (r == XMEM_UNSUPPORTED)
-    r = set_access (
-        cuda, memory, CU_MEM_ACCESS_FLAGS_PROT_READWRITE, mapping, error);
+    r = set_access (cuda, memory, memory->user,
+        CU_MEM_ACCESS_FLAGS_PROT_READWRITE, mapping, error);
   return r;
 }
 
@@ -192,6 +193,32 @@ open_legacy (const struct xmem_cuda_driver *cuda,
       &memory->pointer, handle, CU_IPC_MEM_LAZY_ENABLE_PEER_ACCESS);
   if (r != 0)
     memory->pointer = 0;
+  return r;
+}
+
+int
+xmem_cuda_share_let_in (
+    struct xmem_cuda_memory *memory, int number, struct xmem_error *error)
+{
+  static const char what[] = "cannot let a CUDA device reach another's memory";
+  uint64_t bit = UINT64_C (1) << number;
+  const struct xmem_cuda_driver *cuda;
+  CUresult result;
+  int r;
+
+  if (atomic_load (&memory->let_in) & bit)
+    return 0;
+  r = xmem_cuda_load (&cuda, error);
+  if (r == 0 && memory->mapped) {
+    r = set_access (
+        cuda, memory, number, CU_MEM_ACCESS_FLAGS_PROT_READ, what, error);
+  } else if (r == 0) {
+    result = cuda->cuCtxEnablePeerAccess (memory->context, 0);
+    if (result != CUDA_ERROR_PEER_ACCESS_ALREADY_ENABLED)
+      r = xmem_cuda_result (error, result, "cuCtxEnablePeerAccess", what);
+  }
+  if (r == 0)
+    atomic_fetch_or (&memory->let_in, bit);
   return r;
 }
 
