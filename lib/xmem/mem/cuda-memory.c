@@ -142,7 +142,7 @@ wait_for_writers (struct xmem_cuda_memory *memory)
 }
 
 static void
-memory_free (struct xmem_cuda_memory *memory)
+undo (struct xmem_cuda_memory *memory)
 {
   xmem_cuda_auto_leave bool entered = false;
 
@@ -154,6 +154,14 @@ memory_free (struct xmem_cuda_memory *memory)
     destroy_events (memory);
     xmem_cuda_share_close (memory);
   }
+}
+
+static void
+memory_free (struct xmem_cuda_memory *memory)
+{
+  undo (memory);
+  if (memory->keeper.unref)
+    memory->keeper.unref (memory->keeper.data);
   if (memory->fd >= 0)
     close (memory->fd);
   free (memory->event_handles);
@@ -177,19 +185,38 @@ memory_alloc (struct xmem_error *error)
   return memory;
 }
 
-/* Which context to use the memory in; the device is known. */
+/* Whose context is to use the memory, whose device is known. NULL: the device's
+ * primary one. It is kept from here on. */
+static CUcontext
+ask_context (
+    struct xmem_cuda_memory *memory, const struct xmem_cuda_place *place)
+{
+  void *context = place->context;
+
+  memory->keeper = place->keeper;
+  if (place->wanted)
+    context = place->wanted (
+        memory->device.number, &memory->keeper, place->wanted_data);
+  if (!context)
+    memory->keeper = (struct xmem_cuda_keeper){ 0 };
+  if (memory->keeper.ref)
+    memory->keeper.ref (memory->keeper.data);
+  return context;
+}
+
 static int
 choose_context (struct xmem_cuda_memory *memory,
     const struct xmem_cuda_place *place, struct xmem_error *error)
 {
+  CUcontext context = ask_context (memory, place);
   const struct xmem_cuda_driver *cuda;
   struct xmem_cuda_device other;
   int can = 0, r;
 
   memory->user = memory->device.number;
-  if (!place->context)
+  if (!context)
     return xmem_cuda_get_primary (&memory->device, &memory->context, error);
-  r = xmem_cuda_get_context_device (place->context, &other, error);
+  r = xmem_cuda_get_context_device (context, &other, error);
   if (r == 0)
     r = xmem_cuda_load (&cuda, error);
   if (r == 0 && other.number != memory->device.number)
@@ -204,7 +231,7 @@ choose_context (struct xmem_cuda_memory *memory,
         "device %d",
         other.number, memory->device.number);
   memory->user = other.number;
-  memory->context = place->context;
+  memory->context = context;
   return 0;
 }
 

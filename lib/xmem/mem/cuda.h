@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <xmem/pool.h>
 
 #include "base/cleanup.h"
 #include "base/error.h"
@@ -48,6 +49,11 @@ struct xmem_cuda_share {
 struct xmem_cuda_place {
   int device; /* the driver's number here; -1: that of the context */
   void *context; /* NULL: the device's primary one */
+  struct xmem_cuda_keeper keeper; /* of context */
+  /* Says context and keeper once the device is known; or NULL. */
+  void *(*wanted) (
+      int device, struct xmem_cuda_keeper *keeper_out, void *wanted_data);
+  void *wanted_data;
 };
 
 /* --- memory -------------------------------------------------------------- */

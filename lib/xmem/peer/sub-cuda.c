@@ -29,7 +29,6 @@ sub_cuda_import (struct sub_link *link, const struct xmem_wire_segment *m,
     int take_fd, struct xmem_segment **segment_out, struct xmem_error *error)
 {
   xmem_auto_close int fd = take_fd;
-  const struct xmem_cuda_place place = { -1, link->cuda_context };
   struct xmem_cuda_memory *memory;
   struct xmem_cuda_share share;
   pid_t pid = 0;
@@ -44,8 +43,8 @@ sub_cuda_import (struct sub_link *link, const struct xmem_wire_segment *m,
   read_share (m, &share);
   if (!xmem_connection_get_peer (&link->connection, &pid, &uid))
     pid = 0;
-  r = xmem_cuda_memory_import (
-      &share, fd, (uint32_t) pid, &place, link->cuda_complete, &memory, error);
+  r = xmem_cuda_memory_import (&share, fd, (uint32_t) pid, &link->cuda_place,
+      link->cuda_complete, &memory, error);
   return r == 0 ? xmem_segment_wrap_cuda (memory, m->size, segment_out, error)
                 : r;
 }

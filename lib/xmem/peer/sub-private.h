@@ -47,7 +47,7 @@ struct sub_link {
   bool has_events; /* agreed at the handshake */
   bool takes_cuda; /* the same */
   bool cuda_complete; /* does without events */
-  void *cuda_context; /* NULL: primary ones */
+  struct xmem_cuda_place cuda_place; /* where it is to be used */
   uint64_t next_sequence;
   struct sub_stream *stream;
   unsigned n_segments;

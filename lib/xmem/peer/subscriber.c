@@ -33,7 +33,7 @@ struct xmem_subscriber {
   int64_t retry_ns;
   int interrupt_fd; /* an eventfd, readable while interrupted */
   unsigned flags; /* enum xmem_subscriber_flags */
-  void *cuda_context;
+  struct xmem_cuda_place cuda_place;
   bool ended; /* EOS was heard, and no frame since */
   bool finished; /* BYE was heard: nothing will follow */
   struct sub_link *link; /* NULL when not connected */
@@ -204,7 +204,7 @@ shake_hands (struct xmem_subscriber *sub, struct xmem_connection *connection,
   link->has_events = features & XMEM_WIRE_FEATURE_EVENTS;
   link->takes_cuda = features & XMEM_WIRE_FEATURE_CUDA;
   link->cuda_complete = features & XMEM_WIRE_FEATURE_CUDA_COMPLETE;
-  link->cuda_context = sub->cuda_context;
+  link->cuda_place = sub->cuda_place;
   sub->ended = sub->finished = false;
   set_link (sub, link);
   return 0;
@@ -555,7 +555,10 @@ xmem_subscriber_new (const struct xmem_subscriber_params *params,
   pthread_mutex_init (&sub->lock, NULL);
   sub->delivery = params->delivery;
   sub->flags = params->flags;
-  sub->cuda_context = params->cuda_context;
+  sub->cuda_place = (struct xmem_cuda_place){ .device = -1,
+    .context = params->cuda_context,
+    .wanted = params->cuda_context_wanted,
+    .wanted_data = params->user_data };
   sub->n_buffers = params->n_buffers ? params->n_buffers : DEFAULT_BUFFERS;
   sub->retry_ns = params->retry_ns > 0 && params->retry_ns < INT64_MAX / 2
                       ? (int64_t) params->retry_ns
