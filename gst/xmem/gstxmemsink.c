@@ -27,6 +27,8 @@
 #include "announcement.h"
 #include "errors.h"
 #include "events.h"
+#include "gpu-modes.h"
+#include "gpu.h"
 #include "metas.h"
 #include "outgoing.h"
 #include "upstream.h"
@@ -57,6 +59,8 @@ enum {
   PROP_MAX_POOL_BYTES,
   PROP_LEAKY_TYPE,
   PROP_ALLOW_COPY,
+  PROP_CUDA_DEVICE_ID,
+  PROP_CUDA_IPC_MODE,
   PROP_STATS,
 };
 
@@ -84,6 +88,7 @@ struct _GstXmemSink {
   /* The streaming thread's */
   GstXmemAnnouncement announcement;
   GstXmemUpstream upstream; /* has its own lock */
+  GstXmemGpu gpu; /* with two properties */
   gboolean had_clients; /* as many as min-clients, once */
   GstByteWriter metas; /* of the frame that is on its way; kept for the next */
 
@@ -220,6 +225,7 @@ gst_xmem_sink_start (GstBaseSink *sink)
   GST_OBJECT_UNLOCK (self);
   gst_xmem_tally_reset (&self->metas_dropped);
   self->had_clients = FALSE;
+  self->gpu.max_bytes = self->max_pool_bytes;
   gst_xmem_announcement_reset (&self->announcement);
   g_object_notify (G_OBJECT (self), "num-clients"); /* some may be there */
   GST_INFO_OBJECT (
@@ -244,6 +250,7 @@ gst_xmem_sink_stop (GstBaseSink *sink)
   /* What consumers still hold lives on behind this. */
   xmem_publisher_free (publisher);
   g_clear_object (&allocator);
+  gst_xmem_gpu_reset (&self->gpu);
   gst_xmem_announcement_reset (&self->announcement);
   gst_xmem_upstream_reset (&self->upstream);
   return TRUE;
@@ -284,6 +291,22 @@ park_render (GstXmemSink *self)
   GST_BASE_SINK_PREROLL_UNLOCK (sink);
 }
 
+static void
+gst_xmem_sink_set_context (GstElement *element, GstContext *context)
+{
+  gst_xmem_gpu_set_context (&GST_XMEM_SINK (element)->gpu, context);
+  GST_ELEMENT_CLASS (gst_xmem_sink_parent_class)
+      ->set_context (element, context);
+}
+
+static gboolean
+gst_xmem_sink_query (GstBaseSink *sink, GstQuery *query)
+{
+  return gst_xmem_gpu_query (&GST_XMEM_SINK (sink)->gpu, query)
+         || GST_BASE_SINK_CLASS (gst_xmem_sink_parent_class)
+                ->query (sink, query);
+}
+
 static GstStateChangeReturn
 gst_xmem_sink_change_state (GstElement *element, GstStateChange transition)
 {
@@ -301,8 +324,10 @@ gst_xmem_sink_set_caps (GstBaseSink *sink, GstCaps *caps)
   GstXmemSink *self = GST_XMEM_SINK (sink);
 
   GST_INFO_OBJECT (self, "caps %" GST_PTR_FORMAT, caps);
-  if (!gst_xmem_allocation_check (GST_ELEMENT (self), caps))
+  if (!gst_xmem_gpu_takes (caps)
+      && !gst_xmem_allocation_check (GST_ELEMENT (self), caps))
     return FALSE;
+  gst_xmem_gpu_set_caps (&self->gpu, caps);
   gst_xmem_announcement_set_caps (&self->announcement, caps);
   gst_xmem_allocation_trim (self->allocator, caps);
   return TRUE;
@@ -312,10 +337,15 @@ static gboolean
 gst_xmem_sink_propose_allocation (GstBaseSink *sink, GstQuery *query)
 {
   GstXmemSink *self = GST_XMEM_SINK (sink);
+  GstCaps *caps;
 
   if (!self->allocator)
     return FALSE;
-  gst_xmem_allocation_propose (self->allocator, query);
+  gst_query_parse_allocation (query, &caps, NULL);
+  if (!caps || !gst_xmem_gpu_takes (caps))
+    gst_xmem_allocation_propose (self->allocator, query);
+  else if (!gst_xmem_gpu_propose (&self->gpu, query))
+    return FALSE;
   gst_query_add_allocation_meta (query, GST_VIDEO_META_API_TYPE, NULL);
   return TRUE;
 }
@@ -379,12 +409,14 @@ static GstFlowReturn
 publish (GstXmemSink *self, GstBuffer *buffer, GstXmemOutgoing *outgoing)
 {
   const GstSegment *segment = &GST_BASE_SINK (self)->segment;
-  gboolean copied = outgoing->n_copies > 0;
+  gboolean copied = outgoing->copied;
   GstFlowReturn flow = GST_FLOW_OK;
   struct xmem_error error;
   int r;
 
-  gst_xmem_metas_write (&self->metas, buffer, &self->metas_dropped);
+  /* A copy is laid out in its own way. */
+  gst_xmem_metas_write (&self->metas,
+      outgoing->buffer ? outgoing->buffer : buffer, &self->metas_dropped);
   do {
     r = announce (self, &error);
     if (r == 0)
@@ -405,13 +437,33 @@ publish (GstXmemSink *self, GstBuffer *buffer, GstXmemOutgoing *outgoing)
   return GST_FLOW_OK;
 }
 
+/* Brings all of the buffer to where other processes can map it. */
+static GstFlowReturn
+make_outgoing (
+    GstXmemSink *self, GstBuffer *buffer, gboolean copy, GstXmemOutgoing **out)
+{
+  struct xmem_pool *pool = gst_xmem_allocator_get_pool (self->allocator);
+  g_autoptr (GstBuffer) shared = NULL;
+  struct xmem_error error;
+
+  if (copy && self->gpu.active) {
+    shared = gst_xmem_gpu_share (&self->gpu, buffer);
+    if (!shared)
+      return GST_FLOW_ERROR;
+    buffer = shared;
+  }
+  if (gst_xmem_outgoing_new (buffer, pool, out, &error) != 0)
+    return give_up (self, &error);
+  (*out)->copied = copy;
+  return GST_FLOW_OK;
+}
+
 static GstFlowReturn
 gst_xmem_sink_render (GstBaseSink *sink, GstBuffer *buffer)
 {
   GstXmemSink *self = GST_XMEM_SINK (sink);
   const gchar *foreign = gst_xmem_outgoing_foreign_type (buffer);
-  GstXmemOutgoing *outgoing;
-  struct xmem_error error;
+  GstXmemOutgoing *outgoing = NULL;
   GstFlowReturn flow;
 
   gst_xmem_upstream_look_at (&self->upstream, buffer);
@@ -420,12 +472,10 @@ gst_xmem_sink_render (GstBaseSink *sink, GstBuffer *buffer)
     return GST_FLOW_ERROR;
   }
   flow = wait_for_clients (self);
-  if (flow != GST_FLOW_OK)
+  if (flow == GST_FLOW_OK)
+    flow = make_outgoing (self, buffer, foreign != NULL, &outgoing);
+  if (!outgoing)
     return flow;
-  if (gst_xmem_outgoing_new (buffer,
-          gst_xmem_allocator_get_pool (self->allocator), &outgoing, &error)
-      != 0)
-    return give_up (self, &error);
   GST_TRACE_OBJECT (
       self, "%s %" GST_PTR_FORMAT, foreign ? "copied" : "zero-copy", buffer);
   return publish (self, buffer, outgoing);
@@ -588,6 +638,12 @@ gst_xmem_sink_set_property (
     case PROP_ALLOW_COPY:
       self->allow_copy = g_value_get_boolean (value);
       break;
+    case PROP_CUDA_DEVICE_ID:
+      self->gpu.device_id = g_value_get_int (value);
+      break;
+    case PROP_CUDA_IPC_MODE:
+      self->gpu.mode = g_value_get_enum (value);
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
   }
@@ -633,6 +689,12 @@ gst_xmem_sink_get_property (
     case PROP_ALLOW_COPY:
       g_value_set_boolean (value, self->allow_copy);
       break;
+    case PROP_CUDA_DEVICE_ID:
+      g_value_set_int (value, self->gpu.device_id);
+      break;
+    case PROP_CUDA_IPC_MODE:
+      g_value_set_enum (value, self->gpu.mode);
+      break;
     case PROP_STATS:
       g_value_take_boxed (value, make_stats (self));
       break;
@@ -648,6 +710,7 @@ gst_xmem_sink_finalize (GObject *object)
 
   g_free (self->socket_path);
   gst_xmem_upstream_clear (&self->upstream);
+  gst_xmem_gpu_clear (&self->gpu);
   gst_byte_writer_reset (&self->metas);
   gst_xmem_tally_clear (&self->metas_dropped);
   G_OBJECT_CLASS (gst_xmem_sink_parent_class)->finalize (object);
@@ -702,6 +765,14 @@ install_properties (GObjectClass *klass)
           "Copy memory that other processes cannot map; false makes it an "
           "error",
           TRUE, rw));
+  g_object_class_install_property (klass, PROP_CUDA_DEVICE_ID,
+      g_param_spec_int ("cuda-device-id", "CUDA device id",
+          "Take CUDA memory of this device only (-1 = that of the pipeline)",
+          -1, G_MAXINT, -1, rw));
+  g_object_class_install_property (klass, PROP_CUDA_IPC_MODE,
+      g_param_spec_enum ("cuda-ipc-mode", "CUDA IPC mode",
+          "How CUDA memory gets to other processes",
+          gst_xmem_cuda_ipc_mode_get_type (), XMEM_CUDA_MODE_AUTO, rw));
   g_object_class_install_property (klass, PROP_STATS,
       g_param_spec_boxed ("stats", "Statistics",
           "Frames published, delivered, dropped, copied or not, clients, pool, "
@@ -743,8 +814,10 @@ gst_xmem_sink_class_init (GstXmemSinkClass *klass)
   install_properties (object_class);
   install_signals (G_TYPE_FROM_CLASS (klass));
   gst_type_mark_as_plugin_api (gst_xmem_leaky_type_get_type (), 0);
+  gst_type_mark_as_plugin_api (gst_xmem_cuda_ipc_mode_get_type (), 0);
 
   element_class->change_state = gst_xmem_sink_change_state;
+  element_class->set_context = gst_xmem_sink_set_context;
   sink_class->start = gst_xmem_sink_start;
   sink_class->stop = gst_xmem_sink_stop;
   sink_class->unlock = gst_xmem_sink_unlock;
@@ -753,6 +826,7 @@ gst_xmem_sink_class_init (GstXmemSinkClass *klass)
   sink_class->propose_allocation = gst_xmem_sink_propose_allocation;
   sink_class->render = gst_xmem_sink_render;
   sink_class->event = gst_xmem_sink_event;
+  sink_class->query = gst_xmem_sink_query;
 
   gst_element_class_add_static_pad_template (element_class, &sink_template);
   gst_element_class_set_static_metadata (element_class, "xmem sink",
@@ -770,6 +844,7 @@ static void
 gst_xmem_sink_init (GstXmemSink *self)
 {
   gst_xmem_upstream_init (&self->upstream);
+  gst_xmem_gpu_init (&self->gpu, GST_ELEMENT (self));
   self->socket_path = g_strdup (DEFAULT_SOCKET_PATH);
   self->perms = DEFAULT_PERMS;
   self->min_clients = DEFAULT_MIN_CLIENTS;

@@ -21,6 +21,7 @@
 #include "connection.h"
 #include "errors.h"
 #include "events.h"
+#include "gpu-modes.h"
 #include "incoming.h"
 #include "srcpad.h"
 #include "text.h"
@@ -49,6 +50,7 @@ enum {
   PROP_ON_DISCONNECT,
   PROP_ON_EOS,
   PROP_RECONNECT_INTERVAL,
+  PROP_CUDA_IO_MODE,
   PROP_STATS,
 };
 
@@ -63,6 +65,7 @@ struct _GstXmemSrc {
   GstXmemOnDisconnect on_disconnect;
   GstXmemOnEos on_eos;
   guint reconnect_interval;
+  GstXmemCudaIoMode cuda_io_mode;
 
   /* From start to stop; changed under the object lock */
   struct xmem_subscriber *subscriber;
@@ -73,6 +76,7 @@ struct _GstXmemSrc {
   guint64 next_sequence; /* of the frame that would follow without a gap */
   GstCaps *caps; /* of the stream, NULL without */
   GstXmemIncomingFormat format;
+  GstXmemGpu gpu;
   GstXmemTimeline timeline;
   gint hold_stream_start; /* atomic; see srcpad.h */
 
@@ -133,7 +137,9 @@ gst_xmem_src_start (GstBaseSrc *src)
   params.delivery = self->delivery;
   params.n_buffers = self->max_buffers;
   params.retry_ns = self->reconnect_interval * GST_MSECOND;
-  params.flags = XMEM_SUBSCRIBER_EVENTS;
+  params.flags = XMEM_SUBSCRIBER_EVENTS | gst_xmem_gpu_subscriber_flags ();
+  params.cuda_context_wanted = gst_xmem_gpu_context_wanted;
+  params.user_data = &self->gpu;
   if (xmem_subscriber_new (&params, &subscriber, &error) != 0) {
     gst_xmem_post_error (
         GST_ELEMENT (self), "Cannot subscribe", self->socket_path, &error);
@@ -171,6 +177,7 @@ gst_xmem_src_stop (GstBaseSrc *src)
   GST_OBJECT_UNLOCK (self);
   /* Buffers that are still out keep the connection. */
   xmem_subscriber_free (subscriber);
+  gst_xmem_gpu_reset (&self->gpu);
   gst_clear_caps (&self->caps);
   return TRUE;
 }
@@ -193,6 +200,13 @@ gst_xmem_src_unlock_stop (GstBaseSrc *src)
   if (self->subscriber)
     xmem_subscriber_interrupt (self->subscriber, FALSE);
   return TRUE;
+}
+
+static void
+gst_xmem_src_set_context (GstElement *element, GstContext *context)
+{
+  gst_xmem_gpu_set_context (&GST_XMEM_SRC (element)->gpu, context);
+  GST_ELEMENT_CLASS (gst_xmem_src_parent_class)->set_context (element, context);
 }
 
 static GstStateChangeReturn
@@ -253,6 +267,7 @@ set_stream (GstXmemSrc *self, const struct xmem_stream_info *stream)
   GST_INFO_OBJECT (self, "caps %" GST_PTR_FORMAT, caps);
   gst_caps_replace (&self->caps, caps);
   gst_xmem_incoming_set_caps (&self->format, caps);
+  gst_xmem_gpu_set_caps (&self->gpu, caps);
   if (gst_base_src_negotiate (GST_BASE_SRC (self)))
     return GST_FLOW_OK;
   if (GST_PAD_IS_FLUSHING (GST_BASE_SRC_PAD (self)))
@@ -276,6 +291,8 @@ follow_stream (
 static gboolean
 gst_xmem_src_query (GstBaseSrc *src, GstQuery *query)
 {
+  if (gst_xmem_gpu_query (&GST_XMEM_SRC (src)->gpu, query))
+    return TRUE;
   if (GST_QUERY_TYPE (query) != GST_QUERY_LATENCY)
     return GST_BASE_SRC_CLASS (gst_xmem_src_parent_class)->query (src, query);
   /* A frame arrives when the producer presents it; however long it may be
@@ -520,18 +537,19 @@ mark_gap (GstXmemSrc *self, struct xmem_frame *frame, GstBuffer *buffer)
 static GstBuffer *
 make_buffer (GstXmemSrc *self, struct xmem_frame *frame)
 {
-  gboolean repacked, copy_out;
-  GstBuffer *buffer = gst_xmem_incoming_buffer (
-      frame, &self->format, &self->metas_dropped, &repacked);
+  gboolean on_device = self->gpu.active;
+  GstXmemIncomingKind kind;
+  GstBuffer *buffer;
+  gboolean copy_out;
 
-  copy_out = !repacked
-             && xmem_subscriber_get_held (self->subscriber)
+  copy_out = (on_device && self->cuda_io_mode == GST_XMEM_CUDA_IO_COPY)
+             || xmem_subscriber_get_held (self->subscriber)
                     >= xmem_subscriber_get_grant (self->subscriber);
-  if (copy_out)
-    buffer = gst_xmem_incoming_copy_out (buffer);
+  buffer = gst_xmem_incoming_buffer (
+      frame, &self->format, copy_out, &self->metas_dropped, &kind);
   GST_OBJECT_LOCK (self);
-  self->frames_repacked += repacked;
-  self->frames_copied += copy_out;
+  self->frames_repacked += kind == GST_XMEM_INCOMING_REPACKED;
+  self->frames_copied += kind == GST_XMEM_INCOMING_COPY;
   GST_OBJECT_UNLOCK (self);
   return buffer;
 }
@@ -552,6 +570,10 @@ gst_xmem_src_create (GstPushSrc *src, GstBuffer **buffer)
       self, xmem_frame_get_stream (frame), xmem_frame_get_epoch (frame));
   if (flow == GST_FLOW_OK) {
     *buffer = make_buffer (self, frame);
+    if (!*buffer)
+      flow = GST_FLOW_ERROR;
+  }
+  if (flow == GST_FLOW_OK) {
     set_times (self, frame, *buffer);
     mark_gap (self, frame, *buffer);
     GST_TRACE_OBJECT (self, "frame %" G_GUINT64_FORMAT " %" GST_PTR_FORMAT,
@@ -674,6 +696,9 @@ gst_xmem_src_set_property (
     case PROP_RECONNECT_INTERVAL:
       self->reconnect_interval = g_value_get_uint (value);
       break;
+    case PROP_CUDA_IO_MODE:
+      self->cuda_io_mode = g_value_get_enum (value);
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
   }
@@ -713,6 +738,9 @@ gst_xmem_src_get_property (
     case PROP_RECONNECT_INTERVAL:
       g_value_set_uint (value, self->reconnect_interval);
       break;
+    case PROP_CUDA_IO_MODE:
+      g_value_set_enum (value, self->cuda_io_mode);
+      break;
     case PROP_STATS:
       g_value_take_boxed (value, make_stats (self));
       break;
@@ -725,6 +753,7 @@ static void
 gst_xmem_src_finalize (GObject *object)
 {
   g_free (GST_XMEM_SRC (object)->socket_path);
+  gst_xmem_gpu_clear (&GST_XMEM_SRC (object)->gpu);
   gst_xmem_tally_clear (&GST_XMEM_SRC (object)->metas_dropped);
   G_OBJECT_CLASS (gst_xmem_src_parent_class)->finalize (object);
 }
@@ -772,6 +801,10 @@ install_properties (GObjectClass *klass)
       g_param_spec_uint ("reconnect-interval", "Reconnect interval",
           "Milliseconds between two looks for a producer", 1, G_MAXINT,
           DEFAULT_RECONNECT_INTERVAL, rw));
+  g_object_class_install_property (klass, PROP_CUDA_IO_MODE,
+      g_param_spec_enum ("cuda-io-mode", "CUDA IO mode",
+          "What to hand out of frames in CUDA memory",
+          gst_xmem_cuda_io_mode_get_type (), GST_XMEM_CUDA_IO_IMPORT, rw));
   g_object_class_install_property (klass, PROP_STATS,
       g_param_spec_boxed ("stats", "Statistics",
           "Frames received, lost, copied, repacked, held; one-way latency in "
@@ -793,8 +826,10 @@ gst_xmem_src_class_init (GstXmemSrcClass *klass)
   gst_type_mark_as_plugin_api (gst_xmem_delivery_get_type (), 0);
   gst_type_mark_as_plugin_api (gst_xmem_on_disconnect_get_type (), 0);
   gst_type_mark_as_plugin_api (gst_xmem_on_eos_get_type (), 0);
+  gst_type_mark_as_plugin_api (gst_xmem_cuda_io_mode_get_type (), 0);
 
   element_class->change_state = gst_xmem_src_change_state;
+  element_class->set_context = gst_xmem_src_set_context;
   src_class->start = gst_xmem_src_start;
   src_class->stop = gst_xmem_src_stop;
   src_class->unlock = gst_xmem_src_unlock;
@@ -828,6 +863,8 @@ gst_xmem_src_init (GstXmemSrc *self)
   self->connection_timeout = DEFAULT_CONNECTION_TIMEOUT;
   self->on_disconnect = GST_XMEM_ON_DISCONNECT_RECONNECT;
   self->on_eos = GST_XMEM_ON_EOS_EOS;
+  gst_xmem_gpu_init (&self->gpu, GST_ELEMENT (self));
+  self->format.gpu = &self->gpu;
   self->reconnect_interval = DEFAULT_RECONNECT_INTERVAL;
   gst_xmem_tally_init (&self->metas_dropped);
   gst_base_src_set_live (GST_BASE_SRC (self), TRUE);

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "gpu.h"
 #include "gstxmem.h"
 #include "timeline.h"
 
@@ -13,7 +14,8 @@ gst_xmem_outgoing_foreign_type (GstBuffer *buffer)
   for (guint i = 0; i < gst_buffer_n_memory (buffer); i++) {
     GstMemory *memory = gst_buffer_peek_memory (buffer, i);
 
-    if (memory->size > 0 && !gst_is_xmem_memory (memory))
+    if (memory->size > 0 && !gst_is_xmem_memory (memory)
+        && !gst_xmem_gpu_is_shared (memory))
       return memory->allocator->mem_type;
   }
   return NULL;
@@ -63,7 +65,11 @@ gst_xmem_outgoing_new (GstBuffer *buffer, struct xmem_pool *pool,
       continue;
     if (gst_is_xmem_memory (memory))
       gst_xmem_memory_get_region (memory, &self->regions[self->n_regions++]);
-    else
+    else if (gst_xmem_gpu_get_region (
+                 memory, &self->regions[self->n_regions], &self->cuda_stream)) {
+      self->n_regions++;
+      self->on_device = TRUE;
+    } else
       r = copy_memory (self, memory, pool, error);
   }
   if (r != 0) {
@@ -103,7 +109,9 @@ gst_xmem_outgoing_publish (GstXmemOutgoing *self, GstBuffer *buffer,
     .n_regions = self->n_regions,
     .info = &info,
     .done = gst_xmem_outgoing_free,
-    .done_data = self };
+    .done_data = self,
+    .flags = self->on_device ? XMEM_PUBLISH_CUDA_STREAM : 0,
+    .cuda_stream = self->cuda_stream };
 
   set_frame_info (&info, buffer, segment);
   info.metas = metas->parent.data;

@@ -18,6 +18,9 @@ typedef struct {
   guint n_regions;
   struct xmem_buffer *copies[XMEM_MAX_REGIONS];
   guint n_copies;
+  gboolean copied; /* for the figures: any of it was */
+  gboolean on_device; /* and is written by work on cuda_stream */
+  gpointer cuda_stream;
 } GstXmemOutgoing;
 
 /* The memory type of the first memory of @buffer that is not shared, NULL if
