@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* GstCudaMemory over slots, over regions of received frames, and over private
- * copies of either.
+/* GstCudaMemory over slots, over regions of received frames, and over memory of
+ * this process.
  *
  * GstCuda's elements look at the class of the allocator. Until 1.22 its memory
  * is private and cannot be made around a pointer, so the memory is ours and
@@ -17,7 +17,7 @@
 typedef struct {
   struct xmem_buffer *buffer;
   struct xmem_frame *frame;
-  CUdeviceptr copy; /* of the context, to be freed */
+  CUdeviceptr own; /* of the context, to be freed */
   GstCudaContext *context;
 } Source;
 
@@ -41,8 +41,8 @@ source_free (gpointer data)
   xmem_buffer_unref (self->buffer);
   /* Elements may have read it on any stream. */
   xmem_frame_unref_after (self->frame, XMEM_CUDA_ALL_STREAMS);
-  if (self->copy && gst_cuda_context_push (self->context)) {
-    CuMemFree (self->copy);
+  if (self->own && gst_cuda_context_push (self->context)) {
+    CuMemFree (self->own);
     gst_cuda_context_pop (NULL);
   }
   gst_object_unref (self->context);
@@ -54,8 +54,7 @@ source_pointer (const Source *self)
 {
   if (self->buffer)
     return xmem_buffer_get_cuda_pointer (self->buffer);
-  return self->frame ? xmem_frame_get_cuda_pointer (self->frame, 0)
-                     : self->copy;
+  return self->frame ? xmem_frame_get_cuda_pointer (self->frame, 0) : self->own;
 }
 
 #if WRAPS_POINTERS
@@ -309,19 +308,6 @@ gst_xmem_gpu_finish (GstCudaContext *context, gpointer stream)
   return ok;
 }
 
-static CUdeviceptr
-allocate (GstCudaContext *context, gsize size)
-{
-  CUdeviceptr pointer = 0;
-
-  if (!gst_cuda_context_push (context))
-    return 0;
-  if (size > G_MAXUINT || CuMemAlloc (&pointer, size) != CUDA_SUCCESS)
-    pointer = 0;
-  gst_cuda_context_pop (NULL);
-  return pointer;
-}
-
 /* GstCuda's own would take a stride of its choosing. A part of the memory cannot
  * be copied: it would be no picture. */
 static GstMemory *
@@ -329,28 +315,25 @@ copy_memory (GstMemory *memory, gssize offset, gssize size)
 {
   GstCudaMemory *from = GST_CUDA_MEMORY_CAST (memory);
   gpointer stream = gst_xmem_gpu_memory_get_stream (memory);
-  Source *source;
+  GstMemory *copy;
   GstMapInfo map;
   gboolean ok;
 
   if (offset != 0 || (size != -1 && (gsize) size != memory->size))
     return NULL;
-  source = g_new0 (Source, 1);
-  source->context = gst_object_ref (from->context);
-  source->copy = allocate (from->context, from->info.size);
-  if (!source->copy
-      || !gst_memory_map (memory, &map, GST_MAP_READ | GST_MAP_CUDA)) {
-    source_free (source);
+  copy = gst_xmem_gpu_memory_new_private (from->context, NULL, &from->info);
+  if (!copy)
     return NULL;
+  ok = gst_memory_map (memory, &map, GST_MAP_READ | GST_MAP_CUDA);
+  if (ok) {
+    ok = gst_xmem_gpu_copy (from->context, stream, &from->info,
+             source_of (copy)->own, &from->info, (CUdeviceptr) (gsize) map.data)
+         && gst_xmem_gpu_finish (from->context, stream);
+    gst_memory_unmap (memory, &map);
   }
-  ok = gst_xmem_gpu_copy (from->context, stream, &from->info, source->copy,
-           &from->info, (CUdeviceptr) (gsize) map.data)
-       && gst_xmem_gpu_finish (from->context, stream);
-  gst_memory_unmap (memory, &map);
-  if (ok)
-    return wrap (memory->allocator, NULL, &from->info, source);
-  source_free (source);
-  return NULL;
+  if (!ok)
+    g_clear_pointer (&copy, gst_memory_unref);
+  return copy;
 }
 
 /* --- the allocator ------------------------------------------------------- */
@@ -382,17 +365,28 @@ make_allocator (gpointer unused)
   return allocator;
 }
 
+static CUdeviceptr
+allocate (GstCudaContext *context, gsize size)
+{
+  CUdeviceptr pointer = 0;
+
+  if (!gst_cuda_context_push (context))
+    return 0;
+  if (size > G_MAXUINT || CuMemAlloc (&pointer, size) != CUDA_SUCCESS)
+    pointer = 0;
+  gst_cuda_context_pop (NULL);
+  return pointer;
+}
+
 static GstMemory *
 memory_new (GstCudaContext *context, GstCudaStream *stream,
-    const GstVideoInfo *info, struct xmem_buffer *take_buffer,
-    struct xmem_frame *take_frame)
+    const GstVideoInfo *info, const Source *take_where)
 {
   static GOnce once = G_ONCE_INIT;
-  Source *source = g_new0 (Source, 1);
+  Source *source = g_new (Source, 1);
 
+  *source = *take_where;
   source->context = gst_object_ref (context);
-  source->buffer = take_buffer;
-  source->frame = take_frame;
   return wrap (g_once (&once, make_allocator, NULL), stream, info, source);
 }
 
@@ -400,15 +394,26 @@ GstMemory *
 gst_xmem_gpu_memory_new (GstCudaContext *context, GstCudaStream *stream,
     const GstVideoInfo *info, struct xmem_buffer *take_buffer)
 {
-  return memory_new (context, stream, info, take_buffer, NULL);
+  const Source where = { .buffer = take_buffer };
+
+  return memory_new (context, stream, info, &where);
+}
+
+GstMemory *
+gst_xmem_gpu_memory_new_private (
+    GstCudaContext *context, GstCudaStream *stream, const GstVideoInfo *info)
+{
+  const Source where = { .own = allocate (context, info->size) };
+
+  return where.own ? memory_new (context, stream, info, &where) : NULL;
 }
 
 GstMemory *
 gst_xmem_gpu_memory_new_from_frame (GstCudaContext *context,
     GstCudaStream *stream, const GstVideoInfo *info, struct xmem_frame *frame)
 {
-  GstMemory *memory =
-      memory_new (context, stream, info, NULL, xmem_frame_ref (frame));
+  const Source where = { .frame = xmem_frame_ref (frame) };
+  GstMemory *memory = memory_new (context, stream, info, &where);
 
   GST_MEMORY_FLAGS (memory) |= GST_MEMORY_FLAG_READONLY;
 #if WRAPS_POINTERS

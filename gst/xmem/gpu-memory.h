@@ -33,9 +33,13 @@ GstMemory *gst_xmem_gpu_memory_new (GstCudaContext *context,
 GstMemory *gst_xmem_gpu_memory_new_from_frame (GstCudaContext *context,
     GstCudaStream *stream, const GstVideoInfo *info, struct xmem_frame *frame);
 
+/* Memory of this process only, laid out as @info. NULL where there is none. */
+GstMemory *gst_xmem_gpu_memory_new_private (
+    GstCudaContext *context, GstCudaStream *stream, const GstVideoInfo *info);
+
 gboolean gst_is_xmem_gpu_memory (GstMemory *memory);
 
-/* The region to publish; FALSE for a private copy of such memory. Borrowed. */
+/* The region to publish; FALSE for private memory. Borrowed. */
 gboolean gst_xmem_gpu_memory_get_region (
     GstMemory *memory, struct xmem_region *region_out);
 

@@ -81,7 +81,7 @@ gst_xmem_gpu_context_wanted (
 
 GstBuffer *
 gst_xmem_gpu_receive (GstXmemGpu *self, struct xmem_frame *frame,
-    const GstXmemVideoLayout *layout, gboolean *copy)
+    GstXmemVideoLayout *layout, gboolean *copy)
 {
   return NULL;
 }

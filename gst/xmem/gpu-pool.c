@@ -14,7 +14,7 @@ GST_DEBUG_CATEGORY_EXTERN (gst_xmem_gpu_debug);
 
 typedef struct {
   GstCudaBufferPool parent;
-  struct xmem_pool *pool;
+  struct xmem_pool *pool; /* NULL: no slots */
   gint device;
 
   /* As configured */
@@ -64,11 +64,9 @@ gst_xmem_gpu_pool_set_config (GstBufferPool *pool, GstStructure *config)
   return base_class ()->set_config (pool, config);
 }
 
-/* A slot, or memory of this process only. */
 static GstMemory *
-alloc_memory (GstXmemGpuPool *self)
+alloc_slot (GstXmemGpuPool *self)
 {
-  GstCudaContext *context = self->parent.context;
   struct xmem_buffer *slot;
   struct xmem_error error;
   GstMemory *memory;
@@ -76,17 +74,11 @@ alloc_memory (GstXmemGpuPool *self)
   if (xmem_pool_acquire_cuda (
           self->pool, self->info.size, self->device, 0, 0, &slot, &error)
       != 0) {
-    g_autoptr (GstAllocator) allocator =
-        gst_allocator_find (GST_CUDA_MEMORY_TYPE_NAME);
-
     GST_INFO_OBJECT (self, "memory that is not shared: %s", error.message);
-    return gst_cuda_allocator_alloc (GST_CUDA_ALLOCATOR (allocator), context,
-#if GST_CHECK_VERSION(1, 24, 0)
-        self->stream,
-#endif
-        &self->info);
+    return NULL;
   }
-  memory = gst_xmem_gpu_memory_new (context, self->stream, &self->info, slot);
+  memory = gst_xmem_gpu_memory_new (
+      self->parent.context, self->stream, &self->info, slot);
   /* Work may still run on what was published for nobody. */
   xmem_buffer_cuda_wait (slot, gst_xmem_gpu_memory_get_stream (memory), NULL);
   return memory;
@@ -97,12 +89,14 @@ gst_xmem_gpu_pool_alloc_buffer (
     GstBufferPool *pool, GstBuffer **buffer, GstBufferPoolAcquireParams *params)
 {
   GstXmemGpuPool *self = (GstXmemGpuPool *) pool;
-  GstMemory *memory = alloc_memory (self);
-  GstVideoInfo *info;
+  GstMemory *memory = self->pool ? alloc_slot (self) : NULL;
+  GstVideoInfo *info = &self->info;
 
   if (!memory)
+    memory = gst_xmem_gpu_memory_new_private (
+        self->parent.context, self->stream, info);
+  if (!memory)
     return GST_FLOW_ERROR;
-  info = &GST_CUDA_MEMORY_CAST (memory)->info;
   *buffer = gst_buffer_new ();
   gst_buffer_append_memory (*buffer, memory);
   gst_buffer_add_video_meta_full (*buffer, GST_VIDEO_FRAME_FLAG_NONE,
@@ -115,13 +109,14 @@ gst_xmem_gpu_pool_alloc_buffer (
 static void
 gst_xmem_gpu_pool_release_buffer (GstBufferPool *pool, GstBuffer *buffer)
 {
+  GstXmemGpuPool *self = (GstXmemGpuPool *) pool;
   GstMemory *memory = gst_buffer_n_memory (buffer) == 1
                           ? gst_buffer_peek_memory (buffer, 0)
                           : NULL;
 
   if (!memory || !gst_is_xmem_gpu_memory (memory)
       || !gst_buffer_is_all_memory_writable (buffer)
-      || !gst_xmem_gpu_memory_renew (memory))
+      || (self->pool && !gst_xmem_gpu_memory_renew (memory)))
     GST_BUFFER_FLAG_SET (buffer, GST_BUFFER_FLAG_TAG_MEMORY);
   base_class ()->release_buffer (pool, buffer);
 }
@@ -175,7 +170,7 @@ gst_xmem_gpu_pool_new (GstCudaContext *context, struct xmem_pool *pool)
 
   g_object_get (context, "cuda-device-id", &device, NULL);
   self->parent.context = gst_object_ref (context);
-  self->pool = xmem_pool_ref (pool);
+  self->pool = pool ? xmem_pool_ref (pool) : NULL;
   self->device = (gint) device;
   return GST_BUFFER_POOL (self);
 }

@@ -399,7 +399,7 @@ stream_of (GstXmemGpu *self)
  * came: a layout was checked before, the caps' own was not. */
 static gboolean
 place_of (GstXmemGpu *self, struct xmem_frame *frame,
-    const GstXmemVideoLayout *layout, GstVideoInfo *info_out)
+    GstXmemVideoLayout *layout, GstVideoInfo *info_out)
 {
   gsize size = xmem_frame_get_region (frame, 0)->size;
 
@@ -429,7 +429,7 @@ ensure_private_pool (GstXmemGpu *self)
 
   if (self->copies)
     return self->copies;
-  self->copies = gst_cuda_buffer_pool_new (self->context);
+  self->copies = gst_xmem_gpu_pool_new (self->context, NULL);
   config = gst_buffer_pool_get_config (self->copies);
   gst_buffer_pool_config_set_params (
       config, self->caps, (guint) self->info.size, 0, 0);
@@ -443,7 +443,7 @@ ensure_private_pool (GstXmemGpu *self)
   return self->copies;
 }
 
-/* In memory that GstCuda has allocated, on our stream. */
+/* In memory of this process, on our stream. */
 static GstBuffer *
 copy_frame (
     GstXmemGpu *self, struct xmem_frame *frame, const GstVideoInfo *from)
@@ -473,7 +473,7 @@ copy_frame (
 
 static GstBuffer *
 view_frame (GstXmemGpu *self, struct xmem_frame *frame,
-    const GstVideoInfo *info, const GstXmemVideoLayout *layout)
+    const GstVideoInfo *info, GstXmemVideoLayout *layout)
 {
   GstBuffer *buffer = gst_buffer_new ();
 
@@ -487,7 +487,7 @@ view_frame (GstXmemGpu *self, struct xmem_frame *frame,
 
 GstBuffer *
 gst_xmem_gpu_receive (GstXmemGpu *self, struct xmem_frame *frame,
-    const GstXmemVideoLayout *layout, gboolean *copy)
+    GstXmemVideoLayout *layout, gboolean *copy)
 {
   struct xmem_error error = { .status = XMEM_INVALID };
   GstBuffer *buffer = NULL;

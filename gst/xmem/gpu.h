@@ -83,7 +83,7 @@ void *gst_xmem_gpu_context_wanted (
  * with NULL, as the caps say; with *copy in memory of its own, which may turn
  * out to be necessary. Posts an error and returns NULL where that cannot be. */
 GstBuffer *gst_xmem_gpu_receive (GstXmemGpu *self, struct xmem_frame *frame,
-    const GstXmemVideoLayout *layout, gboolean *copy);
+    GstXmemVideoLayout *layout, gboolean *copy);
 
 G_END_DECLS
 
