@@ -65,13 +65,24 @@ source_of (GstMemory *memory)
   return gst_cuda_memory_get_user_data (GST_CUDA_MEMORY_CAST (memory));
 }
 
+/* GstCuda derives from the width how much of each row the CPU gets to see, which
+ * is a byte short for the chroma of NV12 at odd ones: rows are as wide as they
+ * can be while it looks. */
 static GstMemory *
 wrap (GstAllocator *allocator, GstCudaStream *stream, const GstVideoInfo *info,
     Source *take_source)
 {
-  return gst_cuda_allocator_alloc_wrapped (GST_CUDA_ALLOCATOR (allocator),
-      take_source->context, stream, info, source_pointer (take_source),
+  GstVideoInfo wide = *info;
+  GstMemory *memory;
+
+  GST_VIDEO_INFO_WIDTH (&wide) =
+      GST_VIDEO_INFO_PLANE_STRIDE (info, 0)
+      / MAX (GST_VIDEO_INFO_COMP_PSTRIDE (info, 0), 1);
+  memory = gst_cuda_allocator_alloc_wrapped (GST_CUDA_ALLOCATOR (allocator),
+      take_source->context, stream, &wide, source_pointer (take_source),
       take_source, source_free);
+  GST_CUDA_MEMORY_CAST (memory)->info = *info;
+  return memory;
 }
 
 static void

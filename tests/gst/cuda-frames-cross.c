@@ -30,23 +30,24 @@ static const Case cases[] = {
   { 17, 3, "vmm", "import" },
 };
 
+/* Compared with what was sent: at odd sizes videotestsrc leaves parts of some
+ * pictures unwritten. */
 #define SOURCE                                           \
   "videotestsrc num-buffers=%d pattern=zone-plate kt=3 " \
   "kx2=20 ky2=20 ! video/x-raw,format=%s,width=%d,height=%d "
 
 static void
-add_chains (const gchar *format, const Case *c, GString *direct,
-    GString *producer, GString *consumer)
+add_chains (
+    const gchar *format, const Case *c, GString *producer, GString *consumer)
 {
   g_autofree gchar *path = g_strdup_printf ("%s/%s", pipeline_dir (), format);
 
-  g_string_append_printf (direct, SOURCE "! fakesink name=out-%s- ", N_FRAMES,
-      format, c->width, c->height, format);
   g_string_append_printf (producer,
-      SOURCE "! cudaupload ! video/x-raw(memory:CUDAMemory) "
+      SOURCE "! identity name=out-%s- "
+             "! cudaupload ! video/x-raw(memory:CUDAMemory) "
              "! xmemsink name=sink-%s- socket-path=%s sync=false "
              "wait-for-connection=true cuda-ipc-mode=%s ",
-      N_FRAMES, format, c->width, c->height, format, path, c->ipc_mode);
+      N_FRAMES, format, c->width, c->height, format, format, path, c->ipc_mode);
   g_string_append_printf (consumer,
       "xmemsrc name=src-%s- socket-path=%s is-live=false delivery=every "
       "connection-timeout=0 cuda-io-mode=%s "
@@ -56,14 +57,14 @@ add_chains (const gchar *format, const Case *c, GString *direct,
 }
 
 static void
-check_format (const gchar *format, const Case *c, Pipeline *direct,
-    Pipeline *producer, Pipeline *consumer)
+check_format (
+    const gchar *format, const Case *c, Pipeline *producer, Pipeline *consumer)
 {
   g_autofree gchar *out = g_strdup_printf ("out-%s-", format);
   g_autofree gchar *sink = g_strdup_printf ("sink-%s-", format);
   g_autofree gchar *src = g_strdup_printf ("src-%s-", format);
 
-  pipeline_assert_same_frames (direct, out, consumer, out);
+  pipeline_assert_same_frames (producer, out, consumer, out);
   fail_unless_equals_uint64 (
       pipeline_get_stat (producer, 0, sink, "frames-zero-copy"), N_FRAMES);
   fail_unless_equals_uint64 (
@@ -75,24 +76,21 @@ check_format (const gchar *format, const Case *c, Pipeline *direct,
       g_str_equal (c->io_mode, "copy") ? N_FRAMES : 0);
 }
 
-GST_START_TEST (pictures_are_those_of_a_direct_pipeline)
+GST_START_TEST (what_comes_out_is_what_went_in)
 {
   const Case *c = &cases[__i__];
-  g_autoptr (GString) d = g_string_new (NULL);
   g_autoptr (GString) p = g_string_new (NULL);
   g_autoptr (GString) s = g_string_new (NULL);
-  g_autoptr (Pipeline) direct = NULL, producer = NULL, consumer = NULL;
+  g_autoptr (Pipeline) producer = NULL, consumer = NULL;
 
   for (guint i = 0; i < G_N_ELEMENTS (formats); i++)
-    add_chains (formats[i], c, d, p, s);
-  direct = pipeline_spawn ("%s", d->str);
+    add_chains (formats[i], c, p, s);
   producer = pipeline_spawn ("%s", p->str);
   consumer = pipeline_spawn ("%s", s->str);
-  pipeline_wait_ok (direct);
   pipeline_wait_ok (producer);
   pipeline_wait_ok (consumer);
   for (guint i = 0; i < G_N_ELEMENTS (formats); i++)
-    check_format (formats[i], c, direct, producer, consumer);
+    check_format (formats[i], c, producer, consumer);
 }
 GST_END_TEST;
 
@@ -104,7 +102,7 @@ cuda_suite (void)
 
   suite_add_tcase (suite, tcase);
   tcase_add_loop_test (
-      tcase, pictures_are_those_of_a_direct_pipeline, 0, G_N_ELEMENTS (cases));
+      tcase, what_comes_out_is_what_went_in, 0, G_N_ELEMENTS (cases));
   return suite;
 }
 
