@@ -73,7 +73,7 @@ gst_xmem_gpu_share (GstXmemGpu *self, GstBuffer *buffer)
 }
 
 void *
-gst_xmem_gpu_context_wanted (
+gst_xmem_gpu_get_context (
     int device, struct xmem_cuda_keeper *keeper_out, void *user_data)
 {
   return NULL;

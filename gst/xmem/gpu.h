@@ -76,7 +76,7 @@ GstBuffer *gst_xmem_gpu_share (GstXmemGpu *self, GstBuffer *buffer);
 /* --- a source's ---------------------------------------------------------- */
 
 /* For xmem_subscriber_params, with the GstXmemGpu as user_data. */
-void *gst_xmem_gpu_context_wanted (
+void *gst_xmem_gpu_get_context (
     int device, struct xmem_cuda_keeper *keeper_out, void *user_data);
 
 /* The picture in a frame of a device's memory, laid out as @layout (checked) or,

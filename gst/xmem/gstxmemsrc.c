@@ -138,7 +138,7 @@ gst_xmem_src_start (GstBaseSrc *src)
   params.n_buffers = self->max_buffers;
   params.retry_ns = self->reconnect_interval * GST_MSECOND;
   params.flags = XMEM_SUBSCRIBER_EVENTS | gst_xmem_gpu_subscriber_flags ();
-  params.cuda_context_wanted = gst_xmem_gpu_context_wanted;
+  params.get_cuda_context = gst_xmem_gpu_get_context;
   params.user_data = &self->gpu;
   if (xmem_subscriber_new (&params, &subscriber, &error) != 0) {
     gst_xmem_post_error (

@@ -24,8 +24,9 @@ static void
 send_welcome (int fd)
 {
   const struct xmem_wire_message m = { .type = XMEM_WIRE_WELCOME,
-    .welcome = {
-        .version = 1, .grant = 4, .features = XMEM_WIRE_FEATURE_EVENTS } };
+    .welcome = { .version = 1,
+        .grant = 4,
+        .features = XMEM_WIRE_FEATURE_EVENTS | XMEM_WIRE_FEATURE_CUDA } };
   uint8_t bytes[64];
   size_t size = xmem_wire_encode (&m, bytes, sizeof (bytes));
 
@@ -68,7 +69,7 @@ look_at (const struct xmem_frame *frame)
     uint64_t size = xmem_frame_get_region (frame, i)->size;
     const uint8_t *data = xmem_frame_get_data (frame, i);
 
-    if (size > 0)
+    if (size > 0 && data)
       sum += data[0] + data[size - 1];
   }
   for (size_t i = 0; i < info->metas_size; i++)
@@ -117,7 +118,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
 {
   const struct xmem_subscriber_params params = { .struct_size = sizeof (params),
     .address = "/anywhere",
-    .flags = XMEM_SUBSCRIBER_EVENTS };
+    .flags = XMEM_SUBSCRIBER_EVENTS | XMEM_SUBSCRIBER_CUDA };
   struct xmem_frame *kept[MAX_KEPT];
   struct xmem_subscriber_stats stats;
   struct xmem_subscriber *subscriber;

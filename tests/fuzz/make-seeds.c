@@ -84,6 +84,32 @@ make_subscriber_seed (void)
   write_file ("subscriber", "conversation", bytes, w.used);
 }
 
+/* Segments in CUDA memory, and a frame in the last of them. */
+static void
+make_cuda_seed (void)
+{
+  static const uint8_t events[2 * XMEM_WIRE_CUDA_HANDLE];
+  uint8_t bytes[4096];
+  struct xmem_writer w = { .data = bytes, .size = sizeof (bytes) };
+  struct xmem_wire_message m = { .type = XMEM_WIRE_STREAM,
+    .stream = { .epoch = 1 } };
+
+  add (&w, RECORD_NONE, &m);
+  m = (struct xmem_wire_message){ .type = XMEM_WIRE_SEGMENT,
+    .segment = { 1, XMEM_WIRE_SEGMENT_CUDA_VMM, RECORD_MEMORY_SIZE,
+        { .slot_size = 4096, .n_events = 2, .events = events } } };
+  add (&w, RECORD_SEALED, &m);
+  write_file ("subscriber", "cuda-vmm", bytes, w.used);
+  m.segment.id = 2;
+  m.segment.kind = XMEM_WIRE_SEGMENT_CUDA_LEGACY;
+  add (&w, RECORD_NONE, &m);
+  m = (struct xmem_wire_message){ .type = XMEM_WIRE_FRAME,
+    .frame = {
+        .epoch = 1, .n_regions = 1, .regions = { { 2, 0, 1, 0, 4096 } } } };
+  add (&w, RECORD_NONE, &m);
+  write_file ("subscriber", "cuda-legacy", bytes, w.used);
+}
+
 static void
 make_publisher_seed (void)
 {
@@ -195,6 +221,7 @@ main (int argc, char **argv)
     write_file ("publisher", golden->name, bytes, w.used);
   }
   make_subscriber_seed ();
+  make_cuda_seed ();
   make_publisher_seed ();
   make_pool_seeds ();
   return 0;

@@ -7,6 +7,7 @@
 #include "mem/cuda-load.h"
 
 #include <dlfcn.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,7 +17,7 @@
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct xmem_cuda_driver driver;
-static bool loaded;
+static atomic_bool loaded; /* release: the driver is found */
 
 #define NAME_AND_PLACE(name) \
   { #name, offsetof (struct xmem_cuda_driver, name) },
@@ -107,8 +108,9 @@ int
 xmem_cuda_load (
     const struct xmem_cuda_driver **cuda_out, struct xmem_error *error)
 {
-  xmem_scoped_lock (&lock);
-
   *cuda_out = &driver;
+  if (atomic_load_explicit (&loaded, memory_order_acquire))
+    return 0;
+  xmem_scoped_lock (&lock);
   return loaded ? 0 : load (error);
 }

@@ -8,8 +8,8 @@
  * What a peer says an allocation is called is believed of that peer only, whom
  * the kernel names: nobody can pass their memory off as another's.
  *
- * Threads: any; `lock` guards the table and the reference counts, and is held
- * while memory is imported, so that nobody imports it beside us. */
+ * Threads: any; `lock` guards the table, and is held while memory is imported, so
+ * that nobody imports it beside us. */
 #include "mem/cuda-memory.h"
 
 #include <errno.h>
@@ -146,14 +146,15 @@ undo (struct xmem_cuda_memory *memory)
 {
   xmem_cuda_auto_leave bool entered = false;
 
-  /* Without its context there is nothing left to undo. */
+  /* What belongs to a context has gone with it. */
   if (memory->context
       && xmem_cuda_enter (memory->context, &entered, NULL) == 0) {
     wait_for_writers (memory);
     xmem_cuda_reaper_drop_spares (memory);
     destroy_events (memory);
-    xmem_cuda_share_close (memory);
   }
+  if (entered || memory->mapped_size > 0 || memory->has_handle)
+    xmem_cuda_share_close (memory);
 }
 
 static void
@@ -180,43 +181,24 @@ memory_alloc (struct xmem_error *error)
     xmem_error_set (error, XMEM_NO_MEMORY, 0, "no memory for CUDA memory");
     return NULL;
   }
-  memory->refs = 1;
+  atomic_init (&memory->refs, 1);
   memory->fd = -1;
   return memory;
 }
 
-/* Whose context is to use the memory, whose device is known. NULL: the device's
- * primary one. It is kept from here on. */
-static CUcontext
-ask_context (
-    struct xmem_cuda_memory *memory, const struct xmem_cuda_place *place)
-{
-  void *context = place->context;
-
-  memory->keeper = place->keeper;
-  if (place->wanted)
-    context = place->wanted (
-        memory->device.number, &memory->keeper, place->wanted_data);
-  if (!context)
-    memory->keeper = (struct xmem_cuda_keeper){ 0 };
-  if (memory->keeper.ref)
-    memory->keeper.ref (memory->keeper.data);
-  return context;
-}
-
+/* Which context to use the memory in; the device is known. */
 static int
 choose_context (struct xmem_cuda_memory *memory,
     const struct xmem_cuda_place *place, struct xmem_error *error)
 {
-  CUcontext context = ask_context (memory, place);
   const struct xmem_cuda_driver *cuda;
   struct xmem_cuda_device other;
   int can = 0, r;
 
   memory->user = memory->device.number;
-  if (!context)
+  if (!place->context)
     return xmem_cuda_get_primary (&memory->device, &memory->context, error);
-  r = xmem_cuda_get_context_device (context, &other, error);
+  r = xmem_cuda_get_context_device (place->context, &other, error);
   if (r == 0)
     r = xmem_cuda_load (&cuda, error);
   if (r == 0 && other.number != memory->device.number)
@@ -231,7 +213,10 @@ choose_context (struct xmem_cuda_memory *memory,
         "device %d",
         other.number, memory->device.number);
   memory->user = other.number;
-  memory->context = context;
+  memory->context = place->context;
+  memory->keeper = place->keeper;
+  if (memory->keeper.ref)
+    memory->keeper.ref (memory->keeper.data);
   return 0;
 }
 
@@ -371,6 +356,17 @@ import (struct xmem_cuda_memory *memory, const struct xmem_cuda_share *share,
 }
 
 int
+xmem_cuda_find (const struct xmem_cuda_share *share, int *device_out,
+    struct xmem_error *error)
+{
+  struct xmem_cuda_device device = { .number = -1 };
+  int r = xmem_cuda_find_device (share->device, share->gpu, &device, error);
+
+  *device_out = device.number;
+  return r;
+}
+
+int
 xmem_cuda_memory_import (const struct xmem_cuda_share *share, int fd,
     uint32_t owner, const struct xmem_cuda_place *place, bool without_events,
     struct xmem_cuda_memory **memory_out, struct xmem_error *error)
@@ -387,7 +383,7 @@ xmem_cuda_memory_import (const struct xmem_cuda_share *share, int fd,
   memory->share = *share;
   memory->share.n_events = 0;
   memory->share.events = NULL;
-  r = xmem_cuda_find_device (share->device, share->gpu, &memory->device, error);
+  r = xmem_cuda_get_device (place->device, &memory->device, error);
   if (r == 0)
     r = choose_context (memory, place, error);
   if (r != 0)
@@ -395,7 +391,7 @@ xmem_cuda_memory_import (const struct xmem_cuda_share *share, int fd,
   xmem_scoped_lock (&lock);
   known = find_in_table (share, owner, memory->context, without_events);
   if (known) {
-    known->refs++;
+    atomic_fetch_add (&known->refs, 1);
     *memory_out = known;
     return 0;
   }
@@ -412,20 +408,24 @@ xmem_cuda_memory_import (const struct xmem_cuda_share *share, int fd,
 struct xmem_cuda_memory *
 xmem_cuda_memory_ref (struct xmem_cuda_memory *memory)
 {
-  xmem_scoped_lock (&lock);
-
-  memory->refs++;
+  atomic_fetch_add (&memory->refs, 1);
   return memory;
 }
 
-/* Whether that was the last one; takes it off the table then. */
+/* Whether that was the last one; takes it off the table then. The last goes with
+ * the lock, so that nobody finds what is about to go; any other without, so that
+ * frames do not wait for an import. */
 static bool
 drop (struct xmem_cuda_memory *memory)
 {
   struct xmem_cuda_memory **link = &memories;
-  xmem_scoped_lock (&lock);
+  unsigned refs = atomic_load (&memory->refs);
 
-  if (--memory->refs > 0)
+  while (refs > 1)
+    if (atomic_compare_exchange_weak (&memory->refs, &refs, refs - 1))
+      return false;
+  xmem_scoped_lock (&lock);
+  if (atomic_fetch_sub (&memory->refs, 1) > 1)
     return false;
   while (*link != memory)
     link = &(*link)->next;

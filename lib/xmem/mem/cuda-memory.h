@@ -14,7 +14,7 @@
 
 struct xmem_cuda_memory {
   struct xmem_cuda_memory *next; /* in the table */
-  unsigned refs; /* with the table's lock */
+  atomic_uint refs; /* 0 only with the table's lock */
   uint32_t owner; /* pid of the process that allocated it; 0: not known */
   bool imported;
   struct xmem_cuda_device device; /* that it is on */

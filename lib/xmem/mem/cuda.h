@@ -47,13 +47,9 @@ struct xmem_cuda_share {
 
 /* Which device and which of its contexts. */
 struct xmem_cuda_place {
-  int device; /* the driver's number here; -1: that of the context */
+  int device; /* the driver's number here */
   void *context; /* NULL: the device's primary one */
   struct xmem_cuda_keeper keeper; /* of context */
-  /* Says context and keeper once the device is known; or NULL. */
-  void *(*wanted) (
-      int device, struct xmem_cuda_keeper *keeper_out, void *wanted_data);
-  void *wanted_data;
 };
 
 /* --- memory -------------------------------------------------------------- */
@@ -66,7 +62,12 @@ int xmem_cuda_memory_new (const struct xmem_cuda_place *place, unsigned mode,
     uint64_t slot_size, uint32_t n_slots, struct xmem_cuda_memory **memory_out,
     struct xmem_error *error);
 
-/* Maps what a peer has allocated, unless this process has it already: the same
+/* The device that a peer's memory is on. Returns 0; XMEM_UNSUPPORTED, saying why
+ * it cannot be had; XMEM_DEVICE. */
+int xmem_cuda_find (const struct xmem_cuda_share *share, int *device_out,
+    struct xmem_error *error);
+
+/* Maps what a peer has allocated on that device, unless this process has it already: the same
  * allocation of the same peer is mapped once per context. owner: the peer's pid
  * as the kernel tells it, 0 if it does not. Borrows fd and share. without_events:
  * its frames are complete. Returns as xmem_cuda_memory_new (). */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What memory of CUDA devices adds to a subscriber: taking a publisher's, and
  * the order of the work on it. Keeps no state. */
+#include <poll.h>
 #include <string.h>
 
 #include <xmem/cuda.h>
@@ -24,11 +25,29 @@ read_share (
   memcpy (share_out->handle, m->cuda.handle, sizeof (share_out->handle));
 }
 
+/* How long the socket of a process that dies may take to close after what else
+ * it had. */
+#define HANG_UP_MS 100
+
+/* A handle of a process that has just died leads nowhere: then the death is what
+ * there is to tell. */
+static int
+import_failed (struct sub_link *link, int r, struct xmem_error *error)
+{
+  struct pollfd wait = { .fd = link->connection.fd, .events = POLLRDHUP };
+
+  if (poll (&wait, 1, HANG_UP_MS) <= 0)
+    return r;
+  return xmem_error_set (error, XMEM_GONE, 0,
+      "the publisher has gone before its memory could be mapped");
+}
+
 int
 sub_cuda_import (struct sub_link *link, const struct xmem_wire_segment *m,
     int take_fd, struct xmem_segment **segment_out, struct xmem_error *error)
 {
   xmem_auto_close int fd = take_fd;
+  struct xmem_cuda_place place = { .device = -1 };
   struct xmem_cuda_memory *memory;
   struct xmem_cuda_share share;
   pid_t pid = 0;
@@ -43,10 +62,16 @@ sub_cuda_import (struct sub_link *link, const struct xmem_wire_segment *m,
   read_share (m, &share);
   if (!xmem_connection_get_peer (&link->connection, &pid, &uid))
     pid = 0;
-  r = xmem_cuda_memory_import (&share, fd, (uint32_t) pid, &link->cuda_place,
-      link->cuda_complete, &memory, error);
+  r = xmem_cuda_find (&share, &place.device, error);
+  if (r != 0)
+    return r;
+  if (link->get_cuda_context)
+    place.context =
+        link->get_cuda_context (place.device, &place.keeper, link->user_data);
+  r = xmem_cuda_memory_import (
+      &share, fd, (uint32_t) pid, &place, link->cuda_complete, &memory, error);
   return r == 0 ? xmem_segment_wrap_cuda (memory, m->size, segment_out, error)
-                : r;
+                : import_failed (link, r, error);
 }
 
 static struct xmem_cuda_memory *

@@ -47,7 +47,9 @@ struct sub_link {
   bool has_events; /* agreed at the handshake */
   bool takes_cuda; /* the same */
   bool cuda_complete; /* does without events */
-  struct xmem_cuda_place cuda_place; /* where it is to be used */
+  void *(*get_cuda_context) (int device, struct xmem_cuda_keeper *keeper_out,
+      void *user_data); /* or NULL */
+  void *user_data;
   uint64_t next_sequence;
   struct sub_stream *stream;
   unsigned n_segments;

@@ -33,7 +33,9 @@ struct xmem_subscriber {
   int64_t retry_ns;
   int interrupt_fd; /* an eventfd, readable while interrupted */
   unsigned flags; /* enum xmem_subscriber_flags */
-  struct xmem_cuda_place cuda_place;
+  void *(*get_cuda_context) (
+      int device, struct xmem_cuda_keeper *keeper_out, void *user_data);
+  void *user_data;
   bool ended; /* EOS was heard, and no frame since */
   bool finished; /* BYE was heard: nothing will follow */
   struct sub_link *link; /* NULL when not connected */
@@ -204,7 +206,8 @@ shake_hands (struct xmem_subscriber *sub, struct xmem_connection *connection,
   link->has_events = features & XMEM_WIRE_FEATURE_EVENTS;
   link->takes_cuda = features & XMEM_WIRE_FEATURE_CUDA;
   link->cuda_complete = features & XMEM_WIRE_FEATURE_CUDA_COMPLETE;
-  link->cuda_place = sub->cuda_place;
+  link->get_cuda_context = sub->get_cuda_context;
+  link->user_data = sub->user_data;
   sub->ended = sub->finished = false;
   set_link (sub, link);
   return 0;
@@ -555,10 +558,8 @@ xmem_subscriber_new (const struct xmem_subscriber_params *params,
   pthread_mutex_init (&sub->lock, NULL);
   sub->delivery = params->delivery;
   sub->flags = params->flags;
-  sub->cuda_place = (struct xmem_cuda_place){ .device = -1,
-    .context = params->cuda_context,
-    .wanted = params->cuda_context_wanted,
-    .wanted_data = params->user_data };
+  sub->get_cuda_context = params->get_cuda_context;
+  sub->user_data = params->user_data;
   sub->n_buffers = params->n_buffers ? params->n_buffers : DEFAULT_BUFFERS;
   sub->retry_ns = params->retry_ns > 0 && params->retry_ns < INT64_MAX / 2
                       ? (int64_t) params->retry_ns

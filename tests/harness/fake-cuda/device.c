@@ -334,7 +334,7 @@ attribute_value (CUdevice_attribute attribute, CUdevice device)
     case CU_DEVICE_ATTRIBUTE_TEXTURE_PITCH_ALIGNMENT:
       return PITCH_ALIGNMENT;
     case CU_DEVICE_ATTRIBUTE_PCI_BUS_ID:
-      return device + 1;
+      return (unsigned char) fake_devices[device].board_uuid.bytes[15];
     case CU_DEVICE_ATTRIBUTE_UNIFIED_ADDRESSING:
       return 1;
     case CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR:

@@ -22,7 +22,7 @@
  * Other processes may see it by another number; xmem compares UUIDs.
  *
  * The context is the device's primary one, which the CUDA runtime uses, unless
- * the parameters of a pool or a subscriber name another. The streams given here
+ * the parameters of a pool or a subscriber lead to another. The streams given here
  * must be of that context. It does not need to be current.
  *
  * The library needs no CUDA at build time; it loads the driver when this is

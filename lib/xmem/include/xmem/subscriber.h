@@ -46,14 +46,12 @@ struct xmem_subscriber_params {
                          may grant fewer */
   uint64_t retry_ns; /* between two looks for a publisher; 0: 20 ms */
   unsigned flags; /* enum xmem_subscriber_flags */
-  /* The CUcontext that uses frames in CUDA memory; NULL: the primary one of the
-   * frames' device. Must outlive the subscriber and its frames. */
-  void *cuda_context;
-  /* Instead, for contexts that are made when they are needed: asked by the
-   * thread in xmem_subscriber_next (), no lock held, for each segment in CUDA
-   * memory, @device being the driver's number of its device; says how to keep
-   * it. NULL: the primary one. */
-  void *(*cuda_context_wanted) (
+
+  /* The CUcontext that is to use frames on this device, as the driver numbers it
+   * here; NULL: the primary one. It must outlive the subscriber and its frames,
+   * or says how to keep it. Called in xmem_subscriber_next (), no lock held, for
+   * each segment in CUDA memory. NULL: the primary ones. */
+  void *(*get_cuda_context) (
       int device, struct xmem_cuda_keeper *keeper_out, void *user_data);
   void *user_data;
 };
