@@ -17,6 +17,7 @@
 typedef struct {
   struct xmem_buffer *buffer;
   struct xmem_frame *frame;
+  gint *n_views; /* frame is one of them */
   CUdeviceptr own; /* of the context, to be freed */
   GstCudaContext *context;
 } Source;
@@ -39,6 +40,10 @@ source_free (gpointer data)
   Source *self = data;
 
   xmem_buffer_unref (self->buffer);
+  if (self->frame) {
+    g_atomic_int_add (self->n_views, -1);
+    g_atomic_rc_box_release (self->n_views);
+  }
   /* Elements may have read it on any stream. */
   xmem_frame_unref_after (self->frame, XMEM_CUDA_ALL_STREAMS);
   if (self->own && gst_cuda_context_push (self->context)) {
@@ -421,11 +426,14 @@ gst_xmem_gpu_memory_new_private (
 
 GstMemory *
 gst_xmem_gpu_memory_new_from_frame (GstCudaContext *context,
-    GstCudaStream *stream, const GstVideoInfo *info, struct xmem_frame *frame)
+    GstCudaStream *stream, const GstVideoInfo *info, struct xmem_frame *frame,
+    gint *n_views)
 {
-  const Source where = { .frame = xmem_frame_ref (frame) };
+  const Source where = { .frame = xmem_frame_ref (frame),
+    .n_views = g_atomic_rc_box_acquire (n_views) };
   GstMemory *memory = memory_new (context, stream, info, &where);
 
+  g_atomic_int_inc (n_views);
   GST_MEMORY_FLAGS (memory) |= GST_MEMORY_FLAG_READONLY;
 #if WRAPS_POINTERS
   /* Readers on other streams wait for ours. */

@@ -30,9 +30,11 @@ GstMemory *gst_xmem_gpu_memory_new (GstCudaContext *context,
 
 /* The only region of a received frame, read-only; takes its own reference, which
  * goes when all work of the context is over that was launched before the memory
- * goes. @stream waits for the frame already, or NULL: the legacy one does. */
+ * goes. @stream waits for the frame already, or NULL: the legacy one does.
+ * @n_views, a GAtomicRcBox, counts such memories, without what work still holds. */
 GstMemory *gst_xmem_gpu_memory_new_from_frame (GstCudaContext *context,
-    GstCudaStream *stream, const GstVideoInfo *info, struct xmem_frame *frame);
+    GstCudaStream *stream, const GstVideoInfo *info, struct xmem_frame *frame,
+    gint *n_views);
 
 /* Memory of this process only, laid out as @info. NULL where there is none. */
 GstMemory *gst_xmem_gpu_memory_new_private (

@@ -79,6 +79,12 @@ gst_xmem_gpu_get_context (
   return NULL;
 }
 
+guint
+gst_xmem_gpu_count_views (GstXmemGpu *self)
+{
+  return 0;
+}
+
 GstBuffer *
 gst_xmem_gpu_receive (GstXmemGpu *self, struct xmem_frame *frame,
     GstXmemVideoLayout *layout, gboolean *copy)

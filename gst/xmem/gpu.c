@@ -31,6 +31,7 @@ gst_xmem_gpu_init (GstXmemGpu *self, GstElement *element)
   GST_DEBUG_CATEGORY_INIT (gst_xmem_gpu_debug, "xmemgpu", 0, "xmem and CUDA");
   self->element = element;
   self->device_id = -1;
+  self->n_views = g_atomic_rc_box_new0 (gint);
   g_rec_mutex_init (&self->lock);
 }
 
@@ -61,6 +62,7 @@ void
 gst_xmem_gpu_clear (GstXmemGpu *self)
 {
   gst_xmem_gpu_reset (self);
+  g_atomic_rc_box_release (self->n_views);
   g_rec_mutex_clear (&self->lock);
 }
 
@@ -479,10 +481,16 @@ view_frame (GstXmemGpu *self, struct xmem_frame *frame,
 
   gst_buffer_append_memory (
       buffer, gst_xmem_gpu_memory_new_from_frame (
-                  self->context, self->stream, info, frame));
+                  self->context, self->stream, info, frame, self->n_views));
   if (layout)
     gst_xmem_layout_add_meta (layout, buffer);
   return buffer;
+}
+
+guint
+gst_xmem_gpu_count_views (GstXmemGpu *self)
+{
+  return (guint) g_atomic_int_get (self->n_views);
 }
 
 GstBuffer *

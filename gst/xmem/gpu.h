@@ -32,6 +32,7 @@ typedef struct {
   GstVideoInfo info;
   struct xmem_pool *pool; /* a sink's */
   gpointer stream; /* a source's: GstCudaStream, NULL until 1.22 */
+  gint *n_views; /* buffers of a source's that are the producer's memory */
   GstBufferPool *copies; /* where copies go */
 } GstXmemGpu;
 
@@ -78,6 +79,10 @@ GstBuffer *gst_xmem_gpu_share (GstXmemGpu *self, GstBuffer *buffer);
 /* For xmem_subscriber_params, with the GstXmemGpu as user_data. */
 void *gst_xmem_gpu_get_context (
     int device, struct xmem_cuda_keeper *keeper_out, void *user_data);
+
+/* How many buffers downstream has that are the producer's memory. Frames whose
+ * readers' work is not over come back by themselves: they do not count. */
+guint gst_xmem_gpu_count_views (GstXmemGpu *self);
 
 /* The picture in a frame of a device's memory, laid out as @layout (checked) or,
  * with NULL, as the caps say; with *copy in memory of its own, which may turn

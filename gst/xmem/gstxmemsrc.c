@@ -532,19 +532,27 @@ mark_gap (GstXmemSrc *self, struct xmem_frame *frame, GstBuffer *buffer)
   self->next_sequence = sequence + 1;
 }
 
-/* A view of the frame, or a copy: where downstream cannot read its layout, or
- * holds so many frames that the last one granted would be taken too. */
+/* Whether downstream holds so many frames that with a view of this one there
+ * would be no room for the next. */
+static gboolean
+must_copy_out (GstXmemSrc *self)
+{
+  guint held = self->gpu.active ? gst_xmem_gpu_count_views (&self->gpu) + 1
+                                : xmem_subscriber_get_held (self->subscriber);
+
+  return held >= xmem_subscriber_get_grant (self->subscriber);
+}
+
+/* A view of the frame, or a copy. */
 static GstBuffer *
 make_buffer (GstXmemSrc *self, struct xmem_frame *frame)
 {
-  gboolean on_device = self->gpu.active;
+  gboolean copy_out =
+      must_copy_out (self)
+      || (self->gpu.active && self->cuda_io_mode == GST_XMEM_CUDA_IO_COPY);
   GstXmemIncomingKind kind;
   GstBuffer *buffer;
-  gboolean copy_out;
 
-  copy_out = (on_device && self->cuda_io_mode == GST_XMEM_CUDA_IO_COPY)
-             || xmem_subscriber_get_held (self->subscriber)
-                    >= xmem_subscriber_get_grant (self->subscriber);
   buffer = gst_xmem_incoming_buffer (
       frame, &self->format, copy_out, &self->metas_dropped, &kind);
   GST_OBJECT_LOCK (self);
