@@ -5,7 +5,7 @@
 #include "gpu.h"
 
 unsigned
-gst_xmem_gpu_subscriber_flags (void)
+gst_xmem_gpu_subscriber_flags (gboolean complete)
 {
   return 0;
 }

@@ -20,9 +20,9 @@ GST_DEBUG_CATEGORY (gst_xmem_gpu_debug);
 #define N_SLOTS 1024
 
 unsigned
-gst_xmem_gpu_subscriber_flags (void)
+gst_xmem_gpu_subscriber_flags (gboolean complete)
 {
-  return XMEM_SUBSCRIBER_CUDA;
+  return XMEM_SUBSCRIBER_CUDA | (complete ? XMEM_SUBSCRIBER_CUDA_COMPLETE : 0);
 }
 
 void

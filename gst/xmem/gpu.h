@@ -36,8 +36,9 @@ typedef struct {
   GstBufferPool *copies; /* where copies go */
 } GstXmemGpu;
 
-/* Whether CUDA is built in: a flag for subscribers, or 0. */
-unsigned gst_xmem_gpu_subscriber_flags (void);
+/* For a subscriber that takes CUDA memory, if that is built in; complete: frames
+ * are to be written when they come. */
+unsigned gst_xmem_gpu_subscriber_flags (gboolean complete);
 
 void gst_xmem_gpu_init (GstXmemGpu *self, GstElement *element);
 void gst_xmem_gpu_clear (GstXmemGpu *self);

@@ -51,6 +51,7 @@ enum {
   PROP_ON_EOS,
   PROP_RECONNECT_INTERVAL,
   PROP_CUDA_IO_MODE,
+  PROP_CUDA_COMPLETE,
   PROP_STATS,
 };
 
@@ -66,6 +67,7 @@ struct _GstXmemSrc {
   GstXmemOnEos on_eos;
   guint reconnect_interval;
   GstXmemCudaIoMode cuda_io_mode;
+  gboolean cuda_complete;
 
   /* From start to stop; changed under the object lock */
   struct xmem_subscriber *subscriber;
@@ -137,7 +139,8 @@ gst_xmem_src_start (GstBaseSrc *src)
   params.delivery = self->delivery;
   params.n_buffers = self->max_buffers;
   params.retry_ns = self->reconnect_interval * GST_MSECOND;
-  params.flags = XMEM_SUBSCRIBER_EVENTS | gst_xmem_gpu_subscriber_flags ();
+  params.flags = XMEM_SUBSCRIBER_EVENTS
+                 | gst_xmem_gpu_subscriber_flags (self->cuda_complete);
   params.get_cuda_context = gst_xmem_gpu_get_context;
   params.user_data = &self->gpu;
   if (xmem_subscriber_new (&params, &subscriber, &error) != 0) {
@@ -707,6 +710,9 @@ gst_xmem_src_set_property (
     case PROP_CUDA_IO_MODE:
       self->cuda_io_mode = g_value_get_enum (value);
       break;
+    case PROP_CUDA_COMPLETE:
+      self->cuda_complete = g_value_get_boolean (value);
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
   }
@@ -748,6 +754,9 @@ gst_xmem_src_get_property (
       break;
     case PROP_CUDA_IO_MODE:
       g_value_set_enum (value, self->cuda_io_mode);
+      break;
+    case PROP_CUDA_COMPLETE:
+      g_value_set_boolean (value, self->cuda_complete);
       break;
     case PROP_STATS:
       g_value_take_boxed (value, make_stats (self));
@@ -813,6 +822,12 @@ install_properties (GObjectClass *klass)
       g_param_spec_enum ("cuda-io-mode", "CUDA IO mode",
           "What to hand out of frames in CUDA memory",
           gst_xmem_cuda_io_mode_get_type (), GST_XMEM_CUDA_IO_IMPORT, rw));
+  g_object_class_install_property (klass, PROP_CUDA_COMPLETE,
+      g_param_spec_boolean ("cuda-complete", "CUDA complete",
+          "Have the producer wait until frames in CUDA memory are written, "
+          "where "
+          "CUDA events cannot be shared (containers without a common /dev/shm)",
+          FALSE, rw));
   g_object_class_install_property (klass, PROP_STATS,
       g_param_spec_boxed ("stats", "Statistics",
           "Frames received, lost, copied, repacked, held; one-way latency in "

@@ -100,11 +100,21 @@ wait_for_memory (struct player *consumer, bool of_cpu)
 }
 
 static void
+assert_alike (struct player *consumer)
+{
+  GArray *records = player_get_records (consumer, "out");
+
+  for (unsigned i = 1; i < records->len; i++)
+    g_assert_cmpuint (g_array_index (records, struct player_record, i).sum, ==,
+        g_array_index (records, struct player_record, 0).sum);
+  g_array_unref (records);
+}
+
+static void
 test_caps_change_between_cpu_and_device (void)
 {
   const char *address = harness_path ("socket");
   struct player producer, consumer;
-  GArray *records;
 
   start_producer (&producer, address, CPU);
   start_consumer (&consumer, address);
@@ -115,11 +125,62 @@ test_caps_change_between_cpu_and_device (void)
     player_set (&producer, "filter", "caps", CPU);
     wait_for_memory (&consumer, true);
   }
-  records = player_get_records (&consumer, "out");
-  for (unsigned i = 1; i < records->len; i++)
-    g_assert_cmpuint (g_array_index (records, struct player_record, i).sum, ==,
-        g_array_index (records, struct player_record, 0).sum);
-  g_array_unref (records);
+  assert_alike (&consumer);
+  player_stop (&consumer);
+  player_stop (&producer);
+}
+
+/* --- others' memory ------------------------------------------------------ */
+
+static void
+test_relayed_without_a_copy (void)
+{
+  const char *address = harness_path ("socket");
+  const char *further = harness_path ("further");
+  struct player producer, relay, consumer;
+
+  start_producer (&producer, address, CUDA);
+  player_start (&relay);
+  player_play (&relay,
+      "xmemsrc name=src socket-path=%s is-live=false max-buffers=4 "
+      "connection-timeout=0 ! " CUDA
+      " ! xmemsink name=sink socket-path=%s sync=false async=false "
+      "max-buffers=2",
+      address, further);
+  start_consumer (&consumer, further);
+  player_wait_count (&consumer, "out", 50);
+  g_assert_cmpuint (player_stat (&relay, "sink", "frames-copied"), ==, 0);
+  g_assert_cmpuint (player_stat (&relay, "src", "frames-repacked"), ==, 0);
+  assert_alike (&consumer);
+  player_stop (&consumer);
+  player_stop (&relay);
+  player_stop (&producer);
+}
+
+static void
+test_complete_frames_need_no_events (void)
+{
+  const char *address = harness_path ("socket");
+  struct player producer, consumer;
+
+  start_producer (&producer, address, CUDA);
+  g_setenv ("FAKE_CUDA_WITHOUT", "events", TRUE);
+  player_start (&consumer);
+  g_unsetenv ("FAKE_CUDA_WITHOUT");
+  player_play (&consumer,
+      "xmemsrc socket-path=%s ! cudadownload ! video/x-raw ! fakesink",
+      address);
+  player_expect_error (&consumer, "CUDA");
+  player_launch (&consumer,
+      "xmemsrc socket-path=%s is-live=false cuda-complete=true "
+      "! cudadownload ! video/x-raw ! fakesink name=out sync=false",
+      address);
+  player_tap (&consumer, "out", PLAYER_LOOK_SUM);
+  player_set_state (&consumer, GST_STATE_PLAYING);
+  player_wait_count (&consumer, "out", 50);
+  assert_alike (&consumer);
+  g_assert_cmpuint (
+      player_stat (&producer, "sink", "frames-synchronised"), >=, 50);
   player_stop (&consumer);
   player_stop (&producer);
 }
@@ -180,6 +241,9 @@ main (int argc, char **argv)
   harness_add ("/producers-are-killed", test_producers_are_killed);
   harness_add ("/caps-change-between-cpu-and-device",
       test_caps_change_between_cpu_and_device);
+  harness_add ("/relayed-without-a-copy", test_relayed_without_a_copy);
+  harness_add (
+      "/complete-frames-need-no-events", test_complete_frames_need_no_events);
   harness_add ("/no-gpu-at-the-consumer", test_no_gpu_at_the_consumer);
   harness_add ("/copies-are-forbidden", test_copies_are_forbidden);
   harness_add ("/device-that-cannot-share", test_device_that_cannot_share);
