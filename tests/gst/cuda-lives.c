@@ -23,7 +23,8 @@ start_producer (struct player *producer, const char *address, const char *caps)
 {
   player_start (producer);
   player_launch (producer,
-      PICTURES "! xmemsink name=sink socket-path=%s sync=false", caps, address);
+      PICTURES "! xmemsink name=sink socket-path=%s sync=false max-buffers=16",
+      caps, address);
   player_set_state (producer, GST_STATE_PLAYING);
 }
 
@@ -142,7 +143,7 @@ test_relayed_without_a_copy (void)
   start_producer (&producer, address, CUDA);
   player_start (&relay);
   player_play (&relay,
-      "xmemsrc name=src socket-path=%s is-live=false max-buffers=4 "
+      "xmemsrc name=src socket-path=%s is-live=false max-buffers=16 "
       "connection-timeout=0 ! " CUDA
       " ! xmemsink name=sink socket-path=%s sync=false async=false "
       "max-buffers=2",
