@@ -312,8 +312,9 @@ gst_xmem_gpu_copy (GstCudaContext *context, gpointer stream,
   return ok;
 }
 
-gboolean
-gst_xmem_gpu_finish (GstCudaContext *context, gpointer stream)
+/* Blocks until the work on a stream is over. */
+static gboolean
+finish (GstCudaContext *context, gpointer stream)
 {
   gboolean ok = gst_cuda_context_push (context);
 
@@ -344,7 +345,7 @@ copy_memory (GstMemory *memory, gssize offset, gssize size)
   if (ok) {
     ok = gst_xmem_gpu_copy (from->context, stream, &from->info,
              source_of (copy)->own, &from->info, (CUdeviceptr) (gsize) map.data)
-         && gst_xmem_gpu_finish (from->context, stream);
+         && finish (from->context, stream);
     gst_memory_unmap (memory, &map);
   }
   if (!ok)

@@ -58,9 +58,6 @@ gboolean gst_xmem_gpu_copy (GstCudaContext *context, gpointer stream,
     const GstVideoInfo *to_info, CUdeviceptr to, const GstVideoInfo *from_info,
     CUdeviceptr from);
 
-/* Blocks until the work on a stream is over. */
-gboolean gst_xmem_gpu_finish (GstCudaContext *context, gpointer stream);
-
 G_END_DECLS
 
 #endif

@@ -67,7 +67,7 @@ gst_xmem_gpu_propose (GstXmemGpu *self, GstQuery *query)
 }
 
 GstBuffer *
-gst_xmem_gpu_share (GstXmemGpu *self, GstBuffer *buffer)
+gst_xmem_gpu_share (GstXmemGpu *self, GstBuffer *buffer, gpointer *stream_out)
 {
   return NULL;
 }

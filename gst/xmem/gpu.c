@@ -272,14 +272,16 @@ info_of (GstBuffer *buffer, GstMemory *memory)
   return info;
 }
 
+/* On the stream that the memory is written on, where its next writer comes
+ * later; as any element would read it. */
 static gboolean
-copy_on_device (GstXmemGpu *self, GstBuffer *to, GstBuffer *from)
+copy_on_device (
+    GstXmemGpu *self, GstBuffer *to, GstBuffer *from, gpointer stream)
 {
   GstMemory *to_memory = gst_buffer_peek_memory (to, 0);
   GstMemory *from_memory = gst_buffer_peek_memory (from, 0);
   GstVideoInfo to_info = info_of (to, to_memory);
   GstVideoInfo from_info = info_of (from, from_memory);
-  gpointer stream = gst_xmem_gpu_memory_get_stream (from_memory);
   GstMapInfo to_map, from_map;
   gboolean ok;
 
@@ -288,9 +290,8 @@ copy_on_device (GstXmemGpu *self, GstBuffer *to, GstBuffer *from)
   ok = gst_memory_map (to_memory, &to_map, GST_MAP_WRITE | GST_MAP_CUDA);
   if (ok) {
     ok = gst_xmem_gpu_copy (self->context, stream, &to_info,
-             (CUdeviceptr) (gsize) to_map.data, &from_info,
-             (CUdeviceptr) (gsize) from_map.data)
-         && gst_xmem_gpu_finish (self->context, stream);
+        (CUdeviceptr) (gsize) to_map.data, &from_info,
+        (CUdeviceptr) (gsize) from_map.data);
     gst_memory_unmap (to_memory, &to_map);
   }
   gst_memory_unmap (from_memory, &from_map);
@@ -341,22 +342,34 @@ ensure_copies (GstXmemGpu *self)
   return self->copies;
 }
 
-GstBuffer *
-gst_xmem_gpu_share (GstXmemGpu *self, GstBuffer *buffer)
+/* Of this context's, in one piece. */
+static gboolean
+is_on_our_device (GstXmemGpu *self, GstBuffer *buffer)
 {
   GstMemory *memory = gst_buffer_peek_memory (buffer, 0);
+
+  return gst_buffer_n_memory (buffer) == 1 && gst_is_cuda_memory (memory)
+         && GST_CUDA_MEMORY_CAST (memory)->context == self->context;
+}
+
+GstBuffer *
+gst_xmem_gpu_share (GstXmemGpu *self, GstBuffer *buffer, gpointer *stream_out)
+{
   GstBuffer *copy = NULL;
   gboolean ok;
 
+  *stream_out = NULL;
   if (!ensure_copies (self))
     return NULL;
   ok =
       gst_buffer_pool_acquire_buffer (self->copies, &copy, NULL) == GST_FLOW_OK;
-  if (ok && gst_buffer_n_memory (buffer) == 1 && gst_is_cuda_memory (memory)
-      && GST_CUDA_MEMORY_CAST (memory)->context == self->context)
-    ok = copy_on_device (self, copy, buffer);
-  else if (ok)
+  if (ok && is_on_our_device (self, buffer)) {
+    *stream_out =
+        gst_xmem_gpu_memory_get_stream (gst_buffer_peek_memory (buffer, 0));
+    ok = copy_on_device (self, copy, buffer, *stream_out);
+  } else if (ok) {
     ok = copy_by_cpu (self, copy, buffer);
+  }
   if (!ok) {
     GST_ELEMENT_ERROR (self->element, RESOURCE, FAILED,
         ("A frame cannot be copied in CUDA memory."), (NULL));

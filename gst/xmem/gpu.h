@@ -71,9 +71,10 @@ gboolean gst_xmem_gpu_is_shared (GstMemory *memory);
  * and returns FALSE when there can be none. */
 gboolean gst_xmem_gpu_propose (GstXmemGpu *self, GstQuery *query);
 
-/* A copy of the buffer, metas included, in a slot, written completely; while
- * active. Posts an error and returns NULL where that cannot be. */
-GstBuffer *gst_xmem_gpu_share (GstXmemGpu *self, GstBuffer *buffer);
+/* A copy of the buffer, metas included, in a slot, and the stream that writes it;
+ * while active. Posts an error and returns NULL where that cannot be. */
+GstBuffer *gst_xmem_gpu_share (
+    GstXmemGpu *self, GstBuffer *buffer, gpointer *stream_out);
 
 /* --- a source's ---------------------------------------------------------- */
 

@@ -445,9 +445,10 @@ make_outgoing (
   struct xmem_pool *pool = gst_xmem_allocator_get_pool (self->allocator);
   g_autoptr (GstBuffer) shared = NULL;
   struct xmem_error error;
+  gpointer stream;
 
   if (copy && self->gpu.active) {
-    shared = gst_xmem_gpu_share (&self->gpu, buffer);
+    shared = gst_xmem_gpu_share (&self->gpu, buffer, &stream);
     if (!shared)
       return GST_FLOW_ERROR;
     buffer = shared;
@@ -455,6 +456,8 @@ make_outgoing (
   if (gst_xmem_outgoing_new (buffer, pool, out, &error) != 0)
     return give_up (self, &error);
   (*out)->copied = copy;
+  if (shared)
+    (*out)->cuda_stream = stream;
   return GST_FLOW_OK;
 }
 
