@@ -256,13 +256,17 @@ decode_with (const char *name, size_t at, const void *bytes, size_t n)
   uint8_t copy[1024];
   struct xmem_wire_message m;
   size_t i = 0, size;
+  int r;
 
   while (strcmp (golden_messages[i].name, name) != 0)
     i++;
   size = golden_bytes (golden_messages[i].hex, copy, sizeof (copy));
   g_assert_cmpuint (at + n, <=, size);
   memcpy (copy + at, bytes, n);
-  return xmem_wire_decode (copy, size, &m, NULL);
+  r = xmem_wire_decode (copy, size, &m, NULL);
+  if (r == 0)
+    check_round_trip (&m);
+  return r;
 }
 
 static void
@@ -278,6 +282,9 @@ test_cuda_segments_are_checked (void)
       decode_with ("segment-cuda-legacy", 168, larger, 8), ==, XMEM_PROTOCOL);
   g_assert_cmpint (
       decode_with ("segment-cuda-legacy", 168, none, 8), ==, XMEM_PROTOCOL);
+  /* A handle is not for memory that has a descriptor. */
+  g_assert_cmpint (
+      decode_with ("segment-cuda-legacy", 12, "\4", 1), ==, XMEM_OK);
   /* Without its device, its name, its handle. */
   g_assert_cmpint (
       decode_with ("segment-cuda-vmm", 24, none, 1), ==, XMEM_PROTOCOL);

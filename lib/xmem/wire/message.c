@@ -373,6 +373,8 @@ get_segment (struct xmem_reader *r, struct xmem_wire_segment *m)
   else if ((get_cuda (r, &m->cuda) & wanted) != wanted
            || !cuda_events_valid (m))
     r->failed = true;
+  if (m->kind == XMEM_WIRE_SEGMENT_CUDA_VMM)
+    memset (m->cuda.handle, 0, sizeof (m->cuda.handle)); /* not for it */
   if ((m->kind != XMEM_WIRE_SEGMENT_MEMFD && !is_cuda (m->kind))
       || m->size == 0)
     r->failed = true;
