@@ -66,6 +66,12 @@ gst_xmem_gpu_propose (GstXmemGpu *self, GstQuery *query)
   return FALSE;
 }
 
+guint64
+gst_xmem_gpu_get_pool_bytes (GstXmemGpu *self)
+{
+  return 0;
+}
+
 GstBuffer *
 gst_xmem_gpu_share (GstXmemGpu *self, GstBuffer *buffer, gpointer *stream_out)
 {

@@ -49,11 +49,11 @@ gst_xmem_gpu_reset (GstXmemGpu *self)
   drop_copies (self);
   gst_clear_caps (&self->caps);
   self->active = FALSE;
-  xmem_pool_unref (g_steal_pointer (&self->pool));
 #if GST_CHECK_VERSION(1, 24, 0)
   gst_clear_cuda_stream ((GstCudaStream **) &self->stream);
 #endif
   g_rec_mutex_lock (&self->lock);
+  xmem_pool_unref (g_steal_pointer (&self->pool));
   g_clear_object ((GObject **) &self->context);
   g_rec_mutex_unlock (&self->lock);
 }
@@ -183,15 +183,28 @@ gst_xmem_gpu_get_region (
 
 /* --- a sink's ------------------------------------------------------------ */
 
-static gboolean
-ensure_pool (GstXmemGpu *self)
+static int
+new_pool (GstXmemGpu *self, struct xmem_error *error)
 {
   struct xmem_pool_params params = {
     .struct_size = sizeof (params),
     .n_slots = N_SLOTS,
     .max_bytes = self->max_bytes,
     .cuda_mode = self->mode,
+    .cuda_context = gst_cuda_context_get_handle (self->context),
+    .cuda_keeper = keeper_of (self),
   };
+  int r;
+
+  g_rec_mutex_lock (&self->lock);
+  r = xmem_pool_new (&params, &self->pool, error);
+  g_rec_mutex_unlock (&self->lock);
+  return r;
+}
+
+static gboolean
+ensure_pool (GstXmemGpu *self)
+{
   struct xmem_error error;
 
   if (self->pool)
@@ -203,12 +216,22 @@ ensure_pool (GstXmemGpu *self)
         (NULL));
     return FALSE;
   }
-  params.cuda_context = gst_cuda_context_get_handle (self->context);
-  params.cuda_keeper = keeper_of (self);
-  if (xmem_pool_new (&params, &self->pool, &error) == 0)
+  if (new_pool (self, &error) == 0)
     return TRUE;
   fail (self, "Cannot share CUDA memory", &error);
   return FALSE;
+}
+
+guint64
+gst_xmem_gpu_get_pool_bytes (GstXmemGpu *self)
+{
+  struct xmem_pool_stats stats = { 0 };
+
+  g_rec_mutex_lock (&self->lock);
+  if (self->pool)
+    xmem_pool_get_stats (self->pool, &stats);
+  g_rec_mutex_unlock (&self->lock);
+  return stats.bytes;
 }
 
 /* A pool for these caps, tried: its size is what a buffer takes. */

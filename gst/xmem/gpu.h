@@ -23,7 +23,7 @@ typedef struct {
   guint mode; /* enum xmem_cuda_mode */
   guint64 max_bytes; /* of a device's memory offered to upstream */
 
-  GRecMutex lock; /* guards context */
+  GRecMutex lock; /* guards context, and pool, for who asks about it */
   gpointer context; /* GstCudaContext, from when it is needed to reset */
 
   /* The streaming thread's */
@@ -70,6 +70,9 @@ gboolean gst_xmem_gpu_is_shared (GstMemory *memory);
 /* Adds a pool of slots to an ALLOCATION query for CUDA memory. Posts an error
  * and returns FALSE when there can be none. */
 gboolean gst_xmem_gpu_propose (GstXmemGpu *self, GstQuery *query);
+
+/* How much of devices' memory is offered now. */
+guint64 gst_xmem_gpu_get_pool_bytes (GstXmemGpu *self);
 
 /* A copy of the buffer, metas included, in a slot, and the stream that writes it;
  * while active. Posts an error and returns NULL where that cannot be. */

@@ -585,9 +585,10 @@ make_stats (GstXmemSink *self)
       G_TYPE_UINT, publisher.n_clients, "clients-served", G_TYPE_UINT64,
       publisher.clients_served, "segments-sent", G_TYPE_UINT64,
       publisher.segments_sent, "pool-bytes", G_TYPE_UINT64, pool.bytes,
-      "pool-slots", G_TYPE_UINT, pool.n_slots, "pool-segments", G_TYPE_UINT,
-      pool.n_segments, "metas-dropped", GST_TYPE_STRUCTURE, metas_dropped,
-      NULL);
+      "cuda-pool-bytes", G_TYPE_UINT64,
+      gst_xmem_gpu_get_pool_bytes (&self->gpu), "pool-slots", G_TYPE_UINT,
+      pool.n_slots, "pool-segments", G_TYPE_UINT, pool.n_segments,
+      "metas-dropped", GST_TYPE_STRUCTURE, metas_dropped, NULL);
   GST_OBJECT_UNLOCK (self);
   return stats;
 }

@@ -185,6 +185,7 @@ GST_START_TEST (streaming_threads_do_not_wait)
       n_segments);
   fail_unless_equals_uint64 (
       pipeline_get_stat (producer, 0, "sink", "frames-synchronised"), 0);
+  fail_unless (pipeline_get_stat (producer, 0, "sink", "cuda-pool-bytes") > 0);
 }
 GST_END_TEST;
 
