@@ -27,6 +27,10 @@ static const struct mapping mappings[] = {
       "see its limit, and max-pool-bytes." },
   { XMEM_VERSION, GST_RESOURCE_ERROR_OPEN_READ_WRITE,
       "Producer and consumer need versions of xmem that fit together." },
+  { XMEM_UNSUPPORTED, GST_RESOURCE_ERROR_NOT_FOUND,
+      "docs/cuda.md says what CUDA memory needs." },
+  { XMEM_DEVICE, GST_RESOURCE_ERROR_FAILED,
+      "docs/cuda.md says what CUDA memory needs." },
   { XMEM_INVALID, GST_RESOURCE_ERROR_SETTINGS, "See the properties." },
 };
 

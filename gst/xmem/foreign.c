@@ -13,6 +13,7 @@
 
 #include <xmem/segment.h>
 
+#include "gpu.h"
 #include "gstxmem.h"
 
 /* Enough for pools of devices, which have up to 32 buffers of two planes. What
@@ -207,7 +208,8 @@ static gboolean
 look_at (GstXmemForeign *self, GstMemory *memory, gboolean *foreign,
     struct xmem_error *error)
 {
-  gboolean is_ours = gst_is_xmem_memory (memory);
+  gboolean is_ours =
+      gst_is_xmem_memory (memory) || gst_xmem_gpu_is_shared (memory);
   struct xmem_region region;
 
   *foreign |= !is_ours;

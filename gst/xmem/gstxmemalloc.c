@@ -18,6 +18,7 @@
 #include "gstxmemalloc.h"
 
 #include "allocation.h"
+#include "gpu.h"
 
 #define DEFAULT_MAX_POOL_BYTES (G_GUINT64_CONSTANT (1) << 30)
 
@@ -28,6 +29,7 @@ struct _GstXmemAlloc {
 
   guint64 max_pool_bytes; /* under the object lock; read at start */
   GstXmemAllocator *allocator; /* from start to stop */
+  GstXmemGpu gpu;
 };
 
 G_DEFINE_TYPE (GstXmemAlloc, gst_xmem_alloc, GST_TYPE_BASE_TRANSFORM)
@@ -46,6 +48,7 @@ gst_xmem_alloc_start (GstBaseTransform *transform)
 
   self->allocator =
       GST_XMEM_ALLOCATOR (gst_xmem_allocator_new (self->max_pool_bytes));
+  self->gpu.max_bytes = self->max_pool_bytes;
   return TRUE;
 }
 
@@ -53,7 +56,25 @@ static gboolean
 gst_xmem_alloc_stop (GstBaseTransform *transform)
 {
   g_clear_object (&GST_XMEM_ALLOC (transform)->allocator);
+  gst_xmem_gpu_reset (&GST_XMEM_ALLOC (transform)->gpu);
   return TRUE;
+}
+
+static void
+gst_xmem_alloc_set_context (GstElement *element, GstContext *context)
+{
+  gst_xmem_gpu_set_context (&GST_XMEM_ALLOC (element)->gpu, context);
+  GST_ELEMENT_CLASS (gst_xmem_alloc_parent_class)
+      ->set_context (element, context);
+}
+
+static gboolean
+gst_xmem_alloc_query (
+    GstBaseTransform *transform, GstPadDirection direction, GstQuery *query)
+{
+  return gst_xmem_gpu_query (&GST_XMEM_ALLOC (transform)->gpu, query)
+         || GST_BASE_TRANSFORM_CLASS (gst_xmem_alloc_parent_class)
+                ->query (transform, direction, query);
 }
 
 static gboolean
@@ -61,6 +82,7 @@ gst_xmem_alloc_set_caps (
     GstBaseTransform *transform, GstCaps *in_caps, GstCaps *out_caps)
 {
   gst_xmem_allocation_trim (GST_XMEM_ALLOC (transform)->allocator, in_caps);
+  gst_xmem_gpu_set_caps (&GST_XMEM_ALLOC (transform)->gpu, in_caps);
   return TRUE;
 }
 
@@ -70,6 +92,7 @@ gst_xmem_alloc_propose_allocation (
     GstBaseTransform *transform, GstQuery *decide_query, GstQuery *query)
 {
   GstXmemAlloc *self = GST_XMEM_ALLOC (transform);
+  GstCaps *caps;
 
   if (!self->allocator)
     return FALSE;
@@ -78,6 +101,9 @@ gst_xmem_alloc_propose_allocation (
     gst_query_remove_nth_allocation_pool (query, 0);
   while (gst_query_get_n_allocation_params (query) > 0)
     gst_query_remove_nth_allocation_param (query, 0);
+  gst_query_parse_allocation (query, &caps, NULL);
+  if (caps && gst_xmem_gpu_takes (caps))
+    return gst_xmem_gpu_propose (&self->gpu, query);
   gst_xmem_allocation_propose (self->allocator, query);
   return TRUE;
 }
@@ -109,6 +135,13 @@ gst_xmem_alloc_get_property (
 }
 
 static void
+gst_xmem_alloc_finalize (GObject *object)
+{
+  gst_xmem_gpu_clear (&GST_XMEM_ALLOC (object)->gpu);
+  G_OBJECT_CLASS (gst_xmem_alloc_parent_class)->finalize (object);
+}
+
+static void
 gst_xmem_alloc_class_init (GstXmemAllocClass *klass)
 {
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
@@ -117,6 +150,7 @@ gst_xmem_alloc_class_init (GstXmemAllocClass *klass)
 
   object_class->set_property = gst_xmem_alloc_set_property;
   object_class->get_property = gst_xmem_alloc_get_property;
+  object_class->finalize = gst_xmem_alloc_finalize;
   g_object_class_install_property (object_class, PROP_MAX_POOL_BYTES,
       g_param_spec_uint64 ("max-pool-bytes", "Maximum of pool bytes",
           "Most shared memory offered to upstream elements; beyond it they get "
@@ -125,10 +159,12 @@ gst_xmem_alloc_class_init (GstXmemAllocClass *klass)
           G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS
               | GST_PARAM_MUTABLE_READY));
 
+  element_class->set_context = gst_xmem_alloc_set_context;
   transform_class->start = gst_xmem_alloc_start;
   transform_class->stop = gst_xmem_alloc_stop;
   transform_class->set_caps = gst_xmem_alloc_set_caps;
   transform_class->propose_allocation = gst_xmem_alloc_propose_allocation;
+  transform_class->query = gst_xmem_alloc_query;
   transform_class->passthrough_on_same_caps = TRUE;
 
   gst_element_class_add_static_pad_template (element_class, &sink_template);
@@ -146,5 +182,6 @@ static void
 gst_xmem_alloc_init (GstXmemAlloc *self)
 {
   self->max_pool_bytes = DEFAULT_MAX_POOL_BYTES;
+  gst_xmem_gpu_init (&self->gpu, GST_ELEMENT (self));
   gst_base_transform_set_passthrough (GST_BASE_TRANSFORM (self), TRUE);
 }

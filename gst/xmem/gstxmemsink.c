@@ -29,6 +29,8 @@
 #include "clients.h"
 #include "errors.h"
 #include "events.h"
+#include "gpu-modes.h"
+#include "gpu.h"
 #include "metas.h"
 #include "outgoing.h"
 #include "qos.h"
@@ -65,6 +67,8 @@ enum {
   PROP_CLIENT_TIMEOUT,
   PROP_ALLOW_COPY,
   PROP_REPLAY_LAST,
+  PROP_CUDA_DEVICE_ID,
+  PROP_CUDA_IPC_MODE,
   PROP_STATS,
 };
 
@@ -98,6 +102,7 @@ struct _GstXmemSink {
   GstXmemAnnouncement announcement;
   GstXmemForeign *foreign;
   GstXmemUpstream upstream; /* has its own lock */
+  GstXmemGpu gpu; /* with two properties */
   gboolean had_clients; /* as many as min-clients, once */
   GstXmemQos qos;
   GstXmemAllocationTold told;
@@ -256,6 +261,7 @@ gst_xmem_sink_start (GstBaseSink *sink)
   self->had_clients = FALSE;
   gst_xmem_qos_reset (&self->qos);
   self->told = 0;
+  self->gpu.max_bytes = self->max_pool_bytes;
   gst_xmem_announcement_reset (&self->announcement);
   self->foreign = gst_xmem_foreign_new (NULL);
   g_object_notify (G_OBJECT (self), "num-clients"); /* some may be there */
@@ -288,6 +294,7 @@ gst_xmem_sink_stop (GstBaseSink *sink)
       stats.frames_published, stats.frames_delivered, stats.clients_served);
   g_clear_object (&allocator);
   g_clear_pointer (&self->foreign, gst_xmem_foreign_end);
+  gst_xmem_gpu_reset (&self->gpu);
   gst_xmem_announcement_reset (&self->announcement);
   gst_xmem_upstream_reset (&self->upstream);
   return TRUE;
@@ -328,6 +335,22 @@ park_render (GstXmemSink *self)
   GST_BASE_SINK_PREROLL_UNLOCK (sink);
 }
 
+static void
+gst_xmem_sink_set_context (GstElement *element, GstContext *context)
+{
+  gst_xmem_gpu_set_context (&GST_XMEM_SINK (element)->gpu, context);
+  GST_ELEMENT_CLASS (gst_xmem_sink_parent_class)
+      ->set_context (element, context);
+}
+
+static gboolean
+gst_xmem_sink_query (GstBaseSink *sink, GstQuery *query)
+{
+  return gst_xmem_gpu_query (&GST_XMEM_SINK (sink)->gpu, query)
+         || GST_BASE_SINK_CLASS (gst_xmem_sink_parent_class)
+                ->query (sink, query);
+}
+
 static GstStateChangeReturn
 gst_xmem_sink_change_state (GstElement *element, GstStateChange transition)
 {
@@ -345,10 +368,12 @@ gst_xmem_sink_set_caps (GstBaseSink *sink, GstCaps *caps)
   GstXmemSink *self = GST_XMEM_SINK (sink);
 
   GST_INFO_OBJECT (self, "caps %" GST_PTR_FORMAT, caps);
-  if (!gst_xmem_allocation_check (GST_ELEMENT (self), caps))
+  if (!gst_xmem_gpu_takes (caps)
+      && !gst_xmem_allocation_check (GST_ELEMENT (self), caps))
     return FALSE;
   gst_xmem_announcement_set_caps (
       &self->announcement, caps, GST_BASE_SINK_PAD (sink));
+  gst_xmem_gpu_set_caps (&self->gpu, caps);
   gst_xmem_foreign_end (self->foreign);
   self->foreign = gst_xmem_foreign_new (caps);
   gst_xmem_allocation_trim (self->allocator, caps);
@@ -359,10 +384,15 @@ static gboolean
 gst_xmem_sink_propose_allocation (GstBaseSink *sink, GstQuery *query)
 {
   GstXmemSink *self = GST_XMEM_SINK (sink);
+  GstCaps *caps;
 
   if (!self->allocator)
     return FALSE;
-  gst_xmem_allocation_propose (self->allocator, query);
+  gst_query_parse_allocation (query, &caps, NULL);
+  if (!caps || !gst_xmem_gpu_takes (caps))
+    gst_xmem_allocation_propose (self->allocator, query);
+  else if (!gst_xmem_gpu_propose (&self->gpu, query))
+    return FALSE;
   gst_query_add_allocation_meta (query, GST_VIDEO_META_API_TYPE, NULL);
   return TRUE;
 }
@@ -426,12 +456,14 @@ static GstFlowReturn
 publish (GstXmemSink *self, GstBuffer *buffer, GstXmemOutgoing *outgoing)
 {
   const GstSegment *segment = &GST_BASE_SINK (self)->segment;
-  gboolean copied = outgoing->n_copies > 0;
+  gboolean copied = outgoing->copied;
   GstFlowReturn flow = GST_FLOW_OK;
   struct xmem_error error;
   int r;
 
-  gst_xmem_metas_write (&self->metas, buffer, &self->metas_dropped);
+  /* A copy is laid out in its own way. */
+  gst_xmem_metas_write (&self->metas,
+      outgoing->buffer ? outgoing->buffer : buffer, &self->metas_dropped);
   do {
     r = announce (self, &error);
     if (r == 0)
@@ -465,12 +497,38 @@ report_drops (GstXmemSink *self, GstBuffer *buffer)
       stats.frames_delivered, stats.frames_dropped + self->frames_skipped);
 }
 
+/* Brings all of the buffer to where other processes can map it. */
+static GstFlowReturn
+make_outgoing (GstXmemSink *self, GstBuffer *buffer, GstXmemPlan plan,
+    GstXmemOutgoing **out)
+{
+  struct xmem_pool *pool = gst_xmem_allocator_get_pool (self->allocator);
+  g_autoptr (GstBuffer) shared = NULL;
+  struct xmem_error error;
+  gpointer stream;
+
+  if (plan == GST_XMEM_PLAN_COPY && self->gpu.active) {
+    shared = gst_xmem_gpu_share (&self->gpu, buffer, &stream);
+    if (!shared)
+      return GST_FLOW_ERROR;
+    buffer = shared;
+  }
+  if (gst_xmem_outgoing_new (buffer, plan, self->foreign, pool, out, &error)
+      != 0)
+    return give_up (self, &error);
+  if (shared) {
+    (*out)->copied = TRUE;
+    (*out)->cuda_stream = stream;
+  }
+  return GST_FLOW_OK;
+}
+
 static GstFlowReturn
 gst_xmem_sink_render (GstBaseSink *sink, GstBuffer *buffer)
 {
   GstXmemSink *self = GST_XMEM_SINK (sink);
-  GstXmemOutgoing *outgoing;
-  struct xmem_error error, why; /* why it is not shared as it is */
+  GstXmemOutgoing *outgoing = NULL;
+  struct xmem_error why; /* why it is not shared as it is */
   gboolean may_copy;
   GstXmemPlan plan =
       gst_xmem_foreign_plan (self->foreign, buffer, &may_copy, &why);
@@ -484,12 +542,10 @@ gst_xmem_sink_render (GstBaseSink *sink, GstBuffer *buffer)
   if (plan == GST_XMEM_PLAN_SPARE && !(self->allow_copy && may_copy))
     return give_up (self, &why);
   flow = wait_for_clients (self);
-  if (flow != GST_FLOW_OK)
+  if (flow == GST_FLOW_OK)
+    flow = make_outgoing (self, buffer, plan, &outgoing);
+  if (!outgoing)
     return flow;
-  if (gst_xmem_outgoing_new (buffer, plan, self->foreign,
-          gst_xmem_allocator_get_pool (self->allocator), &outgoing, &error)
-      != 0)
-    return give_up (self, &error);
   gst_xmem_allocation_tell (GST_ELEMENT (self), buffer,
       plan == GST_XMEM_PLAN_SHARE ? NULL : why.message, &self->told);
   flow = publish (self, buffer, outgoing);
@@ -592,14 +648,16 @@ make_stats (GstXmemSink *self)
       self->frames_skipped, "events-lost", G_TYPE_UINT64, self->events_lost,
       "frames-published", G_TYPE_UINT64, publisher.frames_published,
       "frames-delivered", G_TYPE_UINT64, publisher.frames_delivered,
-      "frames-dropped", G_TYPE_UINT64, publisher.frames_dropped, "frames-held",
-      G_TYPE_UINT, publisher.frames_held, "num-clients", G_TYPE_UINT,
-      publisher.n_clients, "clients-served", G_TYPE_UINT64,
+      "frames-dropped", G_TYPE_UINT64, publisher.frames_dropped,
+      "frames-synchronised", G_TYPE_UINT64, publisher.frames_synchronised,
+      "frames-held", G_TYPE_UINT, publisher.frames_held, "num-clients",
+      G_TYPE_UINT, publisher.n_clients, "clients-served", G_TYPE_UINT64,
       publisher.clients_served, "segments-sent", G_TYPE_UINT64,
       publisher.segments_sent, "pool-bytes", G_TYPE_UINT64, pool.bytes,
-      "pool-slots", G_TYPE_UINT, pool.n_slots, "pool-segments", G_TYPE_UINT,
-      pool.n_segments, "metas-dropped", GST_TYPE_STRUCTURE, metas_dropped,
-      NULL);
+      "cuda-pool-bytes", G_TYPE_UINT64,
+      gst_xmem_gpu_get_pool_bytes (&self->gpu), "pool-slots", G_TYPE_UINT,
+      pool.n_slots, "pool-segments", G_TYPE_UINT, pool.n_segments,
+      "metas-dropped", GST_TYPE_STRUCTURE, metas_dropped, NULL);
   gst_xmem_clients_add_to (stats, self->publisher);
   GST_OBJECT_UNLOCK (self);
   return stats;
@@ -672,6 +730,12 @@ gst_xmem_sink_set_property (
     case PROP_REPLAY_LAST:
       self->replay_last = g_value_get_boolean (value);
       break;
+    case PROP_CUDA_DEVICE_ID:
+      self->gpu.device_id = g_value_get_int (value);
+      break;
+    case PROP_CUDA_IPC_MODE:
+      self->gpu.mode = g_value_get_enum (value);
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
   }
@@ -736,6 +800,12 @@ gst_xmem_sink_get_property (
     case PROP_REPLAY_LAST:
       g_value_set_boolean (value, self->replay_last);
       break;
+    case PROP_CUDA_DEVICE_ID:
+      g_value_set_int (value, self->gpu.device_id);
+      break;
+    case PROP_CUDA_IPC_MODE:
+      g_value_set_enum (value, self->gpu.mode);
+      break;
     case PROP_STATS:
       g_value_take_boxed (value, make_stats (self));
       break;
@@ -753,6 +823,7 @@ gst_xmem_sink_finalize (GObject *object)
   g_free (self->group);
   g_free (self->allow_uids);
   gst_xmem_upstream_clear (&self->upstream);
+  gst_xmem_gpu_clear (&self->gpu);
   gst_byte_writer_reset (&self->metas);
   gst_xmem_tally_clear (&self->metas_dropped);
   G_OBJECT_CLASS (gst_xmem_sink_parent_class)->finalize (object);
@@ -836,6 +907,14 @@ install_properties (GObjectClass *klass)
           "one "
           "of that moment",
           FALSE, rw));
+  g_object_class_install_property (klass, PROP_CUDA_DEVICE_ID,
+      g_param_spec_int ("cuda-device-id", "CUDA device id",
+          "Take CUDA memory of this device only (-1 = that of the pipeline)",
+          -1, G_MAXINT, -1, rw));
+  g_object_class_install_property (klass, PROP_CUDA_IPC_MODE,
+      g_param_spec_enum ("cuda-ipc-mode", "CUDA IPC mode",
+          "How CUDA memory gets to other processes",
+          gst_xmem_cuda_ipc_mode_get_type (), XMEM_CUDA_MODE_AUTO, rw));
   g_object_class_install_property (klass, PROP_STATS,
       g_param_spec_boxed ("stats", "Statistics",
           "Frames published, delivered, dropped, copied or not, pool, metas "
@@ -878,8 +957,10 @@ gst_xmem_sink_class_init (GstXmemSinkClass *klass)
   install_properties (object_class);
   install_signals (G_TYPE_FROM_CLASS (klass));
   gst_type_mark_as_plugin_api (gst_xmem_leaky_type_get_type (), 0);
+  gst_type_mark_as_plugin_api (gst_xmem_cuda_ipc_mode_get_type (), 0);
 
   element_class->change_state = gst_xmem_sink_change_state;
+  element_class->set_context = gst_xmem_sink_set_context;
   sink_class->start = gst_xmem_sink_start;
   sink_class->stop = gst_xmem_sink_stop;
   sink_class->unlock = gst_xmem_sink_unlock;
@@ -888,6 +969,7 @@ gst_xmem_sink_class_init (GstXmemSinkClass *klass)
   sink_class->propose_allocation = gst_xmem_sink_propose_allocation;
   sink_class->render = gst_xmem_sink_render;
   sink_class->event = gst_xmem_sink_event;
+  sink_class->query = gst_xmem_sink_query;
 
   gst_element_class_add_static_pad_template (element_class, &sink_template);
   gst_element_class_set_static_metadata (element_class, "xmem sink",
@@ -905,6 +987,7 @@ static void
 gst_xmem_sink_init (GstXmemSink *self)
 {
   gst_xmem_upstream_init (&self->upstream);
+  gst_xmem_gpu_init (&self->gpu, GST_ELEMENT (self));
   self->socket_path = g_strdup (DEFAULT_SOCKET_PATH);
   self->perms = DEFAULT_PERMS;
   self->min_clients = DEFAULT_MIN_CLIENTS;

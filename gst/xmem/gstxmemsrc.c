@@ -21,6 +21,7 @@
 #include "connection.h"
 #include "errors.h"
 #include "events.h"
+#include "gpu-modes.h"
 #include "history.h"
 #include "incoming.h"
 #include "interruption.h"
@@ -53,6 +54,8 @@ enum {
   PROP_ON_EOS,
   PROP_RECONNECT_INTERVAL,
   PROP_ADD_REFERENCE_TIMESTAMP_META,
+  PROP_CUDA_IO_MODE,
+  PROP_CUDA_COMPLETE,
   PROP_STATS,
 };
 
@@ -68,6 +71,8 @@ struct _GstXmemSrc {
   GstXmemOnEos on_eos;
   guint reconnect_interval;
   gboolean add_reference_timestamps;
+  GstXmemCudaIoMode cuda_io_mode;
+  gboolean cuda_complete;
 
   /* From start to stop; changed under the object lock */
   struct xmem_subscriber *subscriber;
@@ -78,6 +83,7 @@ struct _GstXmemSrc {
   guint64 next_sequence; /* of the frame that would follow without a gap */
   GstCaps *caps; /* of the stream, NULL without */
   GstXmemIncomingFormat format;
+  GstXmemGpu gpu;
   GstXmemTimeline timeline;
   GstClockTimeDiff reported_shift; /* of running times */
   GstXmemQos qos;
@@ -141,7 +147,10 @@ gst_xmem_src_start (GstBaseSrc *src)
   params.delivery = self->delivery;
   params.n_buffers = self->max_buffers;
   params.retry_ns = self->reconnect_interval * GST_MSECOND;
-  params.flags = XMEM_SUBSCRIBER_EVENTS | XMEM_SUBSCRIBER_DMABUF;
+  params.flags = XMEM_SUBSCRIBER_EVENTS | XMEM_SUBSCRIBER_DMABUF
+                 | gst_xmem_gpu_subscriber_flags (self->cuda_complete);
+  params.get_cuda_context = gst_xmem_gpu_get_context;
+  params.user_data = &self->gpu;
   if (xmem_subscriber_new (&params, &subscriber, &error) != 0) {
     gst_xmem_post_error (
         GST_ELEMENT (self), "Cannot subscribe", self->socket_path, &error);
@@ -188,6 +197,7 @@ gst_xmem_src_stop (GstBaseSrc *src)
   /* Buffers that are still out keep the connection. */
   xmem_subscriber_free (subscriber);
   gst_xmem_interruption_pushed (&self->interruption); /* or never will be */
+  gst_xmem_gpu_reset (&self->gpu);
   gst_clear_caps (&self->caps);
   return TRUE;
 }
@@ -212,6 +222,13 @@ gst_xmem_src_unlock_stop (GstBaseSrc *src)
     xmem_subscriber_interrupt (self->subscriber, FALSE);
   gst_xmem_interruption_unlock_stop (&self->interruption);
   return TRUE;
+}
+
+static void
+gst_xmem_src_set_context (GstElement *element, GstContext *context)
+{
+  gst_xmem_gpu_set_context (&GST_XMEM_SRC (element)->gpu, context);
+  GST_ELEMENT_CLASS (gst_xmem_src_parent_class)->set_context (element, context);
 }
 
 static GstStateChangeReturn
@@ -280,6 +297,7 @@ set_stream (GstXmemSrc *self, const struct xmem_stream_info *stream)
   GST_INFO_OBJECT (self, "caps %" GST_PTR_FORMAT, caps);
   gst_caps_replace (&self->caps, caps);
   gst_xmem_incoming_set_caps (&self->format, caps);
+  gst_xmem_gpu_set_caps (&self->gpu, caps);
   if (gst_base_src_negotiate (GST_BASE_SRC (self)))
     return GST_FLOW_OK;
   if (GST_PAD_IS_FLUSHING (GST_BASE_SRC_PAD (self)))
@@ -303,6 +321,8 @@ follow_stream (
 static gboolean
 gst_xmem_src_query (GstBaseSrc *src, GstQuery *query)
 {
+  if (gst_xmem_gpu_query (&GST_XMEM_SRC (src)->gpu, query))
+    return TRUE;
   if (GST_QUERY_TYPE (query) != GST_QUERY_LATENCY)
     return GST_BASE_SRC_CLASS (gst_xmem_src_parent_class)->query (src, query);
   /* A frame arrives when the producer presents it; however long it may be
@@ -573,28 +593,38 @@ mark_gap (GstXmemSrc *self, struct xmem_frame *frame, GstBuffer *buffer)
   self->next_sequence = sequence + 1;
 }
 
-/* A view of the frame, or a copy: where downstream cannot read its layout, or
- * holds so many frames that the last one granted would be taken too. */
+/* Whether downstream holds so many frames that with a view of this one there
+ * would be no room for the next. A copy would be no dmabuf. */
+static gboolean
+must_copy_out (GstXmemSrc *self)
+{
+  guint held = self->gpu.active ? gst_xmem_gpu_count_views (&self->gpu) + 1
+                                : xmem_subscriber_get_held (self->subscriber);
+
+  return !self->format.only_dmabufs
+         && held >= xmem_subscriber_get_grant (self->subscriber);
+}
+
+/* A view of the frame, or a copy. */
 static GstBuffer *
 make_buffer (GstXmemSrc *self, struct xmem_frame *frame)
 {
-  gboolean repacked, copy_out;
-  GstBuffer *buffer = gst_xmem_incoming_buffer (
-      frame, &self->format, &self->metas_dropped, &repacked);
+  gboolean copy_out =
+      must_copy_out (self)
+      || (self->gpu.active && self->cuda_io_mode == GST_XMEM_CUDA_IO_COPY);
+  GstXmemIncomingKind kind;
+  GstBuffer *buffer;
 
-  copy_out = !repacked && !self->format.only_dmabufs
-             && xmem_subscriber_get_held (self->subscriber)
-                    >= xmem_subscriber_get_grant (self->subscriber);
-  if (copy_out)
-    buffer = gst_xmem_incoming_copy_out (buffer);
+  buffer = gst_xmem_incoming_buffer (
+      frame, &self->format, copy_out, &self->metas_dropped, &kind);
   GST_OBJECT_LOCK (self);
-  self->frames_repacked += repacked;
-  self->frames_copied += copy_out;
+  self->frames_repacked += kind == GST_XMEM_INCOMING_REPACKED;
+  self->frames_copied += kind == GST_XMEM_INCOMING_COPY;
   GST_OBJECT_UNLOCK (self);
-  if (repacked && self->frames_repacked == 1)
+  if (kind == GST_XMEM_INCOMING_REPACKED && self->frames_repacked == 1)
     GST_INFO_OBJECT (self, "repacks frames into the layout of the caps");
-  if (copy_out && self->frames_copied == 1)
-    GST_INFO_OBJECT (self, "copies frames out: this pipeline holds them all");
+  if (kind == GST_XMEM_INCOMING_COPY && self->frames_copied == 1)
+    GST_INFO_OBJECT (self, "copies frames out");
   return buffer;
 }
 
@@ -620,6 +650,10 @@ gst_xmem_src_create (GstPushSrc *src, GstBuffer **buffer)
       self, xmem_frame_get_stream (frame), xmem_frame_get_epoch (frame));
   if (flow == GST_FLOW_OK) {
     *buffer = make_buffer (self, frame);
+    if (!*buffer)
+      flow = GST_FLOW_ERROR;
+  }
+  if (flow == GST_FLOW_OK) {
     set_times (self, frame, *buffer);
     mark_gap (self, frame, *buffer);
     GST_LOG_OBJECT (self, "frame %" G_GUINT64_FORMAT " %" GST_PTR_FORMAT,
@@ -747,6 +781,12 @@ gst_xmem_src_set_property (
     case PROP_ADD_REFERENCE_TIMESTAMP_META:
       self->add_reference_timestamps = g_value_get_boolean (value);
       break;
+    case PROP_CUDA_IO_MODE:
+      self->cuda_io_mode = g_value_get_enum (value);
+      break;
+    case PROP_CUDA_COMPLETE:
+      self->cuda_complete = g_value_get_boolean (value);
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
   }
@@ -789,6 +829,12 @@ gst_xmem_src_get_property (
     case PROP_ADD_REFERENCE_TIMESTAMP_META:
       g_value_set_boolean (value, self->add_reference_timestamps);
       break;
+    case PROP_CUDA_IO_MODE:
+      g_value_set_enum (value, self->cuda_io_mode);
+      break;
+    case PROP_CUDA_COMPLETE:
+      g_value_set_boolean (value, self->cuda_complete);
+      break;
     case PROP_STATS:
       g_value_take_boxed (value, make_stats (self));
       break;
@@ -801,6 +847,7 @@ static void
 gst_xmem_src_finalize (GObject *object)
 {
   g_free (GST_XMEM_SRC (object)->socket_path);
+  gst_xmem_gpu_clear (&GST_XMEM_SRC (object)->gpu);
   gst_xmem_tally_clear (&GST_XMEM_SRC (object)->metas_dropped);
   gst_xmem_interruption_clear (&GST_XMEM_SRC (object)->interruption);
   G_OBJECT_CLASS (gst_xmem_src_parent_class)->finalize (object);
@@ -856,6 +903,16 @@ install_properties (GObjectClass *klass)
           "and "
           "the CLOCK_MONOTONIC time of its capture (timestamp/x-xmem-capture)",
           FALSE, rw));
+  g_object_class_install_property (klass, PROP_CUDA_IO_MODE,
+      g_param_spec_enum ("cuda-io-mode", "CUDA IO mode",
+          "What to hand out of frames in CUDA memory",
+          gst_xmem_cuda_io_mode_get_type (), GST_XMEM_CUDA_IO_IMPORT, rw));
+  g_object_class_install_property (klass, PROP_CUDA_COMPLETE,
+      g_param_spec_boolean ("cuda-complete", "CUDA complete",
+          "Have the producer wait until frames in CUDA memory are written, "
+          "where "
+          "CUDA events cannot be shared (containers without a common /dev/shm)",
+          FALSE, rw));
   g_object_class_install_property (klass, PROP_STATS,
       g_param_spec_boxed ("stats", "Statistics",
           "Frames received, lost, copied, repacked, held; one-way latency in "
@@ -877,8 +934,10 @@ gst_xmem_src_class_init (GstXmemSrcClass *klass)
   gst_type_mark_as_plugin_api (gst_xmem_delivery_get_type (), 0);
   gst_type_mark_as_plugin_api (gst_xmem_on_disconnect_get_type (), 0);
   gst_type_mark_as_plugin_api (gst_xmem_on_eos_get_type (), 0);
+  gst_type_mark_as_plugin_api (gst_xmem_cuda_io_mode_get_type (), 0);
 
   element_class->change_state = gst_xmem_src_change_state;
+  element_class->set_context = gst_xmem_src_set_context;
   src_class->start = gst_xmem_src_start;
   src_class->stop = gst_xmem_src_stop;
   src_class->unlock = gst_xmem_src_unlock;
@@ -921,6 +980,8 @@ gst_xmem_src_init (GstXmemSrc *self)
   self->connection_timeout = DEFAULT_CONNECTION_TIMEOUT;
   self->on_disconnect = GST_XMEM_ON_DISCONNECT_RECONNECT;
   self->on_eos = GST_XMEM_ON_EOS_EOS;
+  gst_xmem_gpu_init (&self->gpu, GST_ELEMENT (self));
+  self->format.gpu = &self->gpu;
   self->reconnect_interval = DEFAULT_RECONNECT_INTERVAL;
   gst_xmem_tally_init (&self->metas_dropped);
   gst_xmem_interruption_init (&self->interruption);

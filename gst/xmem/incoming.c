@@ -50,23 +50,33 @@ gst_xmem_incoming_set_caps (GstXmemIncomingFormat *format, GstCaps *caps)
       && GST_AUDIO_INFO_FORMAT (&format->audio) != GST_AUDIO_FORMAT_ENCODED;
 }
 
+/* Where the planes lie, if anything says so. */
+static GstXmemLayoutState
+read_layout (const struct xmem_frame_info *info,
+    const GstXmemIncomingFormat *format, GstXmemTally *metas_dropped,
+    GstBuffer *buffer, GstXmemVideoLayout *layout)
+{
+  GstXmemLayoutState state =
+      gst_xmem_metas_read_layout (info->metas, info->metas_size,
+          format->is_video ? &format->info : NULL, buffer, layout);
+
+  if (state == GST_XMEM_LAYOUT_BAD)
+    gst_xmem_tally_add (metas_dropped, "GstVideoMeta");
+  return state;
+}
+
 /* Puts the picture's layout on the buffer; takes that, and gives it or a copy
  * in another layout. */
 static GstBuffer *
 lay_out (GstBuffer *take_buffer, const struct xmem_frame_info *info,
     const GstXmemIncomingFormat *format, GstXmemTally *metas_dropped,
-    gboolean *repacked)
+    GstXmemIncomingKind *kind)
 {
-  const GstVideoInfo *wanted = format->is_video ? &format->info : NULL;
-  gsize size = gst_buffer_get_size (take_buffer);
-  GstXmemLayoutState state;
+  const GstVideoInfo *wanted = &format->info;
   GstXmemVideoLayout layout;
 
-  state = gst_xmem_metas_read_layout (
-      info->metas, info->metas_size, wanted, take_buffer, &layout);
-  if (state == GST_XMEM_LAYOUT_BAD)
-    gst_xmem_tally_add (metas_dropped, "GstVideoMeta");
-  if (state != GST_XMEM_LAYOUT_GOOD)
+  if (read_layout (info, format, metas_dropped, take_buffer, &layout)
+      != GST_XMEM_LAYOUT_GOOD)
     return take_buffer;
   gst_xmem_layout_add_meta (&layout, take_buffer);
   if (format->only_dmabufs)
@@ -74,34 +84,66 @@ lay_out (GstBuffer *take_buffer, const struct xmem_frame_info *info,
   if (!layout.cut_short
       && (format->downstream_reads_meta
           || (gst_xmem_layout_is_default (&layout, wanted)
-              && size == wanted->size)))
+              && gst_buffer_get_size (take_buffer) == wanted->size)))
     return take_buffer;
-  *repacked = TRUE;
+  *kind = GST_XMEM_INCOMING_REPACKED;
   return repack (take_buffer, wanted);
+}
+
+static GstBuffer *
+receive_from_device (struct xmem_frame *frame,
+    const GstXmemIncomingFormat *format, gboolean copy,
+    GstXmemTally *metas_dropped, GstXmemIncomingKind *kind)
+{
+  /* As memory of the CPU it cannot be mapped, but says what there is. */
+  g_autoptr (GstBuffer) extent = wrap (frame);
+  GstXmemLayoutState state;
+  GstXmemVideoLayout layout;
+  GstBuffer *buffer;
+
+  state = read_layout (
+      xmem_frame_get_info (frame), format, metas_dropped, extent, &layout);
+  buffer = gst_xmem_gpu_receive (format->gpu, frame,
+      state == GST_XMEM_LAYOUT_GOOD ? &layout : NULL, &copy);
+  if (copy)
+    *kind = GST_XMEM_INCOMING_COPY;
+  return buffer;
+}
+
+static gboolean
+is_on_device (struct xmem_frame *frame)
+{
+  for (guint i = 0; i < xmem_frame_get_n_regions (frame); i++)
+    if (xmem_frame_get_device (frame, i) >= 0)
+      return TRUE;
+  return FALSE;
 }
 
 GstBuffer *
 gst_xmem_incoming_buffer (struct xmem_frame *frame,
-    const GstXmemIncomingFormat *format, GstXmemTally *metas_dropped,
-    gboolean *repacked)
+    const GstXmemIncomingFormat *format, gboolean copy_out,
+    GstXmemTally *metas_dropped, GstXmemIncomingKind *kind)
 {
   const struct xmem_frame_info *info = xmem_frame_get_info (frame);
   GstXmemMetaTarget target = {
     .video = format->is_video ? &format->info : NULL,
     .audio = format->is_audio ? &format->audio : NULL,
   };
+  GstBuffer *buffer;
 
-  *repacked = FALSE;
-  target.buffer = lay_out (wrap (frame), info, format, metas_dropped, repacked);
+  *kind = GST_XMEM_INCOMING_VIEW;
+  if (is_on_device (frame))
+    target.buffer =
+        receive_from_device (frame, format, copy_out, metas_dropped, kind);
+  else
+    target.buffer = lay_out (wrap (frame), info, format, metas_dropped, kind);
+  if (!target.buffer)
+    return NULL;
   gst_xmem_metas_read (info->metas, info->metas_size, &target, metas_dropped);
-  return target.buffer;
-}
-
-GstBuffer *
-gst_xmem_incoming_copy_out (GstBuffer *take_buffer)
-{
-  GstBuffer *copy = gst_buffer_copy_deep (take_buffer);
-
-  gst_buffer_unref (take_buffer);
-  return copy;
+  if (!copy_out || *kind != GST_XMEM_INCOMING_VIEW)
+    return target.buffer;
+  *kind = GST_XMEM_INCOMING_COPY;
+  buffer = gst_buffer_copy_deep (target.buffer);
+  gst_buffer_unref (target.buffer);
+  return buffer;
 }

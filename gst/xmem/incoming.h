@@ -8,6 +8,7 @@
 
 #include <xmem/subscriber.h>
 
+#include "gpu.h"
 #include "tally.h"
 
 G_BEGIN_DECLS
@@ -19,21 +20,26 @@ typedef struct {
   gboolean is_audio; /* `audio` is valid */
   GstAudioInfo audio;
   gboolean downstream_reads_meta; /* GstVideoMeta is understood */
+  GstXmemGpu *gpu; /* for frames in CUDA memory */
 } GstXmemIncomingFormat;
 
 /* What the caps say of it; the rest stays. */
 void gst_xmem_incoming_set_caps (GstXmemIncomingFormat *format, GstCaps *caps);
 
-/* A buffer over the frame's memory, without times; takes its own references
- * on @frame. Where the picture's layout is not the caps' and downstream does
- * not understand GstVideoMeta, a copy in the caps' layout, and *repacked. Metas
- * that could not be read are counted. */
-GstBuffer *gst_xmem_incoming_buffer (struct xmem_frame *frame,
-    const GstXmemIncomingFormat *format, GstXmemTally *metas_dropped,
-    gboolean *repacked);
+typedef enum {
+  GST_XMEM_INCOMING_VIEW, /* of the producer's memory */
+  GST_XMEM_INCOMING_REPACKED, /* a copy in the caps' layout */
+  GST_XMEM_INCOMING_COPY, /* in memory of this process */
+} GstXmemIncomingKind;
 
-/* A copy in memory of this process; takes @buffer. */
-GstBuffer *gst_xmem_incoming_copy_out (GstBuffer *take_buffer);
+/* A buffer over the frame's memory, without times; takes its own references
+ * on @frame. With @copy_out a copy. Where the picture's layout is not the caps'
+ * and downstream does not understand GstVideoMeta, repacked. Metas that could
+ * not be read are counted. NULL, with an error posted, for CUDA memory that
+ * cannot be used. */
+GstBuffer *gst_xmem_incoming_buffer (struct xmem_frame *frame,
+    const GstXmemIncomingFormat *format, gboolean copy_out,
+    GstXmemTally *metas_dropped, GstXmemIncomingKind *kind);
 
 G_END_DECLS
 

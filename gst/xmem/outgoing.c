@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "gpu.h"
 #include "gstxmem.h"
 #include "history.h"
 #include "timeline.h"
@@ -68,7 +69,11 @@ gst_xmem_outgoing_new (GstBuffer *buffer, GstXmemPlan plan,
       continue;
     if (gst_is_xmem_memory (memory))
       gst_xmem_memory_get_region (memory, &self->regions[self->n_regions++]);
-    else if (!share_foreign (self, memory, plan, foreign, error))
+    else if (gst_xmem_gpu_get_region (
+                 memory, &self->regions[self->n_regions], &self->cuda_stream)) {
+      self->n_regions++;
+      self->on_device = TRUE;
+    } else if (!share_foreign (self, memory, plan, foreign, error))
       r = copy_memory (self, memory, pool, error);
   }
   if (r != 0) {
@@ -78,6 +83,7 @@ gst_xmem_outgoing_new (GstBuffer *buffer, GstXmemPlan plan,
   /* A frame that is all copies need not keep the producer's memory. */
   if (self->n_copies < self->n_regions || self->n_regions == 0)
     self->buffer = gst_buffer_ref (buffer);
+  self->copied = self->n_copies > 0;
   *outgoing_out = self;
   return 0;
 }
@@ -121,7 +127,9 @@ gst_xmem_outgoing_publish (GstXmemOutgoing *self, GstBuffer *buffer,
     .n_regions = self->n_regions,
     .info = &info,
     .done = gst_xmem_outgoing_free,
-    .done_data = self };
+    .done_data = self,
+    .flags = self->on_device ? XMEM_PUBLISH_CUDA_STREAM : 0,
+    .cuda_stream = self->cuda_stream };
 
   set_frame_info (&info, buffer, segment, capture_base);
   info.metas = metas->parent.data;

@@ -23,6 +23,9 @@ typedef struct {
   GstXmemForeign
       *foreign; /* held for the buffer, which is not all ours; or NULL
                             */
+  gboolean copied; /* for the figures: any of it was */
+  gboolean on_device; /* and is written by work on cuda_stream */
+  gpointer cuda_stream;
 } GstXmemOutgoing;
 
 /* Resolves the memories of @buffer to regions. What @plan does not let be

@@ -106,13 +106,14 @@ test_frame_structures (void)
 static void
 test_pool_structures (void)
 {
-  SIZE (struct xmem_pool_params, 48);
+  SIZE (struct xmem_pool_params, 72);
   OFFSET (struct xmem_pool_params, n_slots, 8);
   OFFSET (struct xmem_pool_params, mode, 12);
   OFFSET (struct xmem_pool_params, max_bytes, 16);
   OFFSET (struct xmem_pool_params, handover_timeout_ns, 24);
   OFFSET (struct xmem_pool_params, cuda_mode, 32);
   OFFSET (struct xmem_pool_params, cuda_context, 40);
+  OFFSET (struct xmem_pool_params, cuda_keeper, 48);
   SIZE (struct xmem_pool_stats, 32);
   OFFSET (struct xmem_pool_stats, n_used, 4);
   OFFSET (struct xmem_pool_stats, n_in_flight, 8);

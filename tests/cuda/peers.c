@@ -273,7 +273,7 @@ consumer_end (const char *arguments)
 }
 
 static void *
-make_context (int device, void *user_data)
+make_context (int device, struct xmem_cuda_keeper *keeper_out, void *user_data)
 {
   static CUcontext context;
 

@@ -142,7 +142,7 @@ wait_for_writers (struct xmem_cuda_memory *memory)
 }
 
 static void
-memory_free (struct xmem_cuda_memory *memory)
+undo (struct xmem_cuda_memory *memory)
 {
   xmem_cuda_auto_leave bool entered = false;
 
@@ -155,6 +155,14 @@ memory_free (struct xmem_cuda_memory *memory)
   }
   if (entered || memory->mapped_size > 0 || memory->has_handle)
     xmem_cuda_share_close (memory);
+}
+
+static void
+memory_free (struct xmem_cuda_memory *memory)
+{
+  undo (memory);
+  if (memory->keeper.unref)
+    memory->keeper.unref (memory->keeper.data);
   if (memory->fd >= 0)
     close (memory->fd);
   free (memory->event_handles);
@@ -206,6 +214,9 @@ choose_context (struct xmem_cuda_memory *memory,
         other.number, memory->device.number);
   memory->user = other.number;
   memory->context = place->context;
+  memory->keeper = place->keeper;
+  if (memory->keeper.ref)
+    memory->keeper.ref (memory->keeper.data);
   return 0;
 }
 

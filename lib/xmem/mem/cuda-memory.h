@@ -20,6 +20,7 @@ struct xmem_cuda_memory {
   struct xmem_cuda_device device; /* that it is on */
   int user; /* number of the device whose context uses it */
   CUcontext context;
+  struct xmem_cuda_keeper keeper; /* of context */
   struct xmem_cuda_share share;
 
   /* What cuda-share.c has made so far. */

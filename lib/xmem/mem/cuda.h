@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <xmem/pool.h>
 
 #include "base/cleanup.h"
 #include "base/error.h"
@@ -48,6 +49,7 @@ struct xmem_cuda_share {
 struct xmem_cuda_place {
   int device; /* the driver's number here */
   void *context; /* NULL: the device's primary one */
+  struct xmem_cuda_keeper keeper; /* of context */
 };
 
 /* --- memory -------------------------------------------------------------- */

@@ -47,7 +47,7 @@ sub_cuda_import (struct sub_link *link, const struct xmem_wire_segment *m,
     int take_fd, struct xmem_segment **segment_out, struct xmem_error *error)
 {
   xmem_auto_close int fd = take_fd;
-  struct xmem_cuda_place place = { -1, NULL };
+  struct xmem_cuda_place place = { .device = -1 };
   struct xmem_cuda_memory *memory;
   struct xmem_cuda_share share;
   pid_t pid = 0;
@@ -66,7 +66,8 @@ sub_cuda_import (struct sub_link *link, const struct xmem_wire_segment *m,
   if (r != 0)
     return r;
   if (link->get_cuda_context)
-    place.context = link->get_cuda_context (place.device, link->user_data);
+    place.context =
+        link->get_cuda_context (place.device, &place.keeper, link->user_data);
   r = xmem_cuda_memory_import (
       &share, fd, (uint32_t) pid, &place, link->cuda_complete, &memory, error);
   return r == 0 ? xmem_segment_wrap_cuda (memory, m->size, segment_out, error)

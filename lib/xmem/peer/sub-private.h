@@ -48,7 +48,8 @@ struct sub_link {
   bool has_dmabufs; /* the same */
   bool takes_cuda; /* the same */
   bool cuda_complete; /* does without events */
-  void *(*get_cuda_context) (int device, void *user_data); /* or NULL */
+  void *(*get_cuda_context) (int device, struct xmem_cuda_keeper *keeper_out,
+      void *user_data); /* or NULL */
   void *user_data;
   uint64_t next_sequence;
   struct sub_stream *stream;

@@ -33,7 +33,8 @@ struct xmem_subscriber {
   int64_t retry_ns;
   int interrupt_fd; /* an eventfd, readable while interrupted */
   unsigned flags; /* enum xmem_subscriber_flags */
-  void *(*get_cuda_context) (int device, void *user_data);
+  void *(*get_cuda_context) (
+      int device, struct xmem_cuda_keeper *keeper_out, void *user_data);
   void *user_data;
   bool ended; /* EOS was heard, and no frame since */
   bool finished; /* BYE was heard: nothing will follow */

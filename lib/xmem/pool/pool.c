@@ -803,6 +803,7 @@ xmem_pool_alloc (const struct xmem_pool_params *params,
                                                 : DEFAULT_HANDOVER_NS);
   pool->cuda_mode = params->cuda_mode;
   pool->cuda_context = params->cuda_context;
+  pool->cuda_keeper = params->cuda_keeper;
   pool->hint = NO_SLOT;
   pthread_mutex_init (&pool->lock, NULL);
   pthread_mutex_init (&pool->grow_lock, NULL);

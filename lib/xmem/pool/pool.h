@@ -64,6 +64,7 @@ struct xmem_pool {
   uint64_t handover_ns; /* 0: no limit */
   uint32_t cuda_mode; /* enum xmem_cuda_mode */
   void *cuda_context; /* NULL: the primary ones */
+  struct xmem_cuda_keeper cuda_keeper;
   struct xmem_holder holder;
 
   /* Shared in a named pool, private in an anonymous one. */

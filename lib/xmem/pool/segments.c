@@ -370,7 +370,9 @@ make_on_device (struct xmem_pool *pool, const struct xmem_layout_segment *info,
     uint64_t size, int device, struct xmem_segment **segment_out,
     struct xmem_error *error)
 {
-  const struct xmem_cuda_place place = { device, pool->cuda_context };
+  const struct xmem_cuda_place place = {
+    .device = device, .context = pool->cuda_context, .keeper = pool->cuda_keeper
+  };
   struct xmem_cuda_memory *memory;
   int r = xmem_cuda_memory_new (
       &place, pool->cuda_mode, info->slot_size, info->n_slots, &memory, error);

@@ -46,6 +46,19 @@ struct xmem_segment;
 
 /* --- pools --------------------------------------------------------------- */
 
+/**
+ * How to keep a CUDA context of the application's that may end before the last
+ * memory that is used in it: what subscribers hold outlives pools and
+ * publishers. ref is called once for each allocation, made or imported, and
+ * unref when it is gone; from any thread, possibly with locks of the library
+ * held: they must not call it.
+ */
+struct xmem_cuda_keeper {
+  void (*ref) (void *data); /* NULL: the context outlives everything */
+  void (*unref) (void *data);
+  void *data;
+};
+
 struct xmem_pool_params {
   size_t struct_size; /* sizeof (struct xmem_pool_params) */
   uint32_t n_slots; /* most slots at once; 0: 1024; at most XMEM_MAX_SLOTS */
@@ -56,7 +69,9 @@ struct xmem_pool_params {
                                   XMEM_WAIT_FOREVER: no limit */
   uint32_t cuda_mode; /* enum xmem_cuda_mode, see cuda.h */
   void *cuda_context; /* the CUcontext to use; NULL: primary ones. Must outlive
-                         the pool, its buffers and what is published */
+                         the pool, and, unless there is a keeper, its buffers
+                         and what is published */
+  struct xmem_cuda_keeper cuda_keeper;
 };
 
 /**

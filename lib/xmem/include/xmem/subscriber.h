@@ -52,10 +52,11 @@ struct xmem_subscriber_params {
   unsigned flags; /* enum xmem_subscriber_flags */
 
   /* The CUcontext that is to use frames on this device, as the driver numbers it
-   * here; NULL: the primary one. It must outlive the subscriber and its frames.
-   * Called in xmem_subscriber_next (), no lock held, for each segment in CUDA
-   * memory. NULL: the primary ones. */
-  void *(*get_cuda_context) (int device, void *user_data);
+   * here; NULL: the primary one. It must outlive the subscriber and its frames,
+   * or says how to keep it. Called in xmem_subscriber_next (), no lock held, for
+   * each segment in CUDA memory. NULL: the primary ones. */
+  void *(*get_cuda_context) (
+      int device, struct xmem_cuda_keeper *keeper_out, void *user_data);
   void *user_data;
 };
 
