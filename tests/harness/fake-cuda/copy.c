@@ -57,6 +57,10 @@ start_of (const struct side *side)
 static void
 set_row (char *to, const struct copy_op *copy)
 {
+  if (copy->value_size == 1) {
+    memset (to, (int) copy->value, copy->width);
+    return;
+  }
   for (size_t i = 0; i < copy->width; i += copy->value_size)
     memcpy (to + i, &copy->value, copy->value_size);
 }

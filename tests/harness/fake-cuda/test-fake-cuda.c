@@ -100,7 +100,7 @@ test_context_record_waits_for_all_streams (void)
 {
   CUstream one, two;
   CUcontext context;
-  CUdeviceptr memory;
+  CUdeviceptr memory, other;
   CUevent event;
 
   try_begin ();
@@ -108,10 +108,11 @@ test_context_record_waits_for_all_streams (void)
   one = try_new_stream ();
   two = try_new_stream ();
   try_ok (cuMemAlloc_v2 (&memory, TRY_SIZE));
+  try_ok (cuMemAlloc_v2 (&other, TRY_SIZE));
   try_ok (cuEventCreate (&event, CU_EVENT_DISABLE_TIMING));
   fake_cuda_pause (true);
   try_fill (memory, 1, one);
-  try_fill (memory, 2, two);
+  try_fill (other, 2, two);
   try_ok (cuCtxRecordEvent (context, event));
   try_expect (cuEventQuery (event), CUDA_ERROR_NOT_READY);
   fake_cuda_pause (false);
@@ -120,6 +121,7 @@ test_context_record_waits_for_all_streams (void)
   try_ok (cuStreamQuery (two));
   try_ok (cuEventDestroy_v2 (event));
   try_ok (cuMemFree_v2 (memory));
+  try_ok (cuMemFree_v2 (other));
   try_ok (cuStreamDestroy_v2 (one));
   try_ok (cuStreamDestroy_v2 (two));
   try_end ();
