@@ -145,13 +145,16 @@ gst_xmem_gpu_takes (GstCaps *caps)
 void
 gst_xmem_gpu_set_caps (GstXmemGpu *self, GstCaps *caps)
 {
+  GstVideoInfo aligned;
+
   drop_copies (self);
   gst_caps_replace (&self->caps, caps);
   self->active =
       gst_xmem_gpu_takes (caps) && gst_video_info_from_caps (&self->info, caps);
-  if (self->active && self->pool && self->context
-      && gst_xmem_gpu_lay_out (&self->info, self->context))
-    xmem_pool_trim (self->pool, self->info.size);
+  aligned = self->info;
+  if (self->active && self->pool
+      && gst_xmem_gpu_lay_out (&aligned, self->context))
+    xmem_pool_trim (self->pool, aligned.size);
 }
 
 /* --- memory -------------------------------------------------------------- */
@@ -537,7 +540,15 @@ gst_xmem_gpu_receive (GstXmemGpu *self, struct xmem_frame *frame,
   GstBuffer *buffer = NULL;
   GstVideoInfo info;
 
-  if (!self->active || !self->context || xmem_frame_get_n_regions (frame) != 1
+  if (!self->context) {
+    GST_ELEMENT_ERROR (self->element, RESOURCE, FAILED,
+        ("GStreamer's library for CUDA cannot use the driver; "
+         "GST_DEBUG=cuda*:4 "
+         "says why."),
+        (NULL));
+    return NULL;
+  }
+  if (!self->active || xmem_frame_get_n_regions (frame) != 1
       || !place_of (self, frame, layout, &info)) {
     GST_ELEMENT_ERROR (self->element, STREAM, FORMAT,
         ("The producer's frames in CUDA memory do not fit its caps."), (NULL));

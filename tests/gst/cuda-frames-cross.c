@@ -105,6 +105,31 @@ GST_START_TEST (what_comes_out_is_what_went_in)
 }
 GST_END_TEST;
 
+/* Elements may say CUDA memory and give some of the CPU. */
+GST_START_TEST (memory_of_the_cpu_is_brought_to_the_device)
+{
+  g_autoptr (Pipeline) producer = NULL, consumer = NULL;
+  const gchar *dir = pipeline_dir ();
+
+  producer = pipeline_spawn (SOURCE
+      "! identity name=out drop-allocation=true ! capssetter replace=true "
+      "caps=\"video/x-raw"
+      "(memory:CUDAMemory),format=%s,width=%d,height=%d,"
+      "framerate=30/1\" ! xmemsink name=sink socket-path=%s/cpu "
+      "sync=false wait-for-connection=true",
+      N_FRAMES, "NV12", 335, 241, "NV12", 335, 241, dir);
+  consumer = pipeline_spawn (
+      "xmemsrc name=src socket-path=%s/cpu is-live=false delivery=every "
+      "connection-timeout=0 ! cudadownload ! video/x-raw ! fakesink name=out",
+      dir);
+  pipeline_wait_ok (producer);
+  pipeline_wait_ok (consumer);
+  pipeline_assert_same_frames (producer, "out", consumer, "out");
+  fail_unless_equals_uint64 (
+      pipeline_get_stat (producer, 0, "sink", "frames-copied"), N_FRAMES);
+}
+GST_END_TEST;
+
 /* --- what each frame costs ----------------------------------------------- */
 
 #define N_COUNTED 60
@@ -198,6 +223,7 @@ cuda_suite (void)
   suite_add_tcase (suite, tcase);
   tcase_add_loop_test (
       tcase, what_comes_out_is_what_went_in, 0, G_N_ELEMENTS (cases));
+  tcase_add_test (tcase, memory_of_the_cpu_is_brought_to_the_device);
   tcase_add_test (tcase, streaming_threads_do_not_wait);
   return suite;
 }
