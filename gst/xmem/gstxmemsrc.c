@@ -590,7 +590,7 @@ make_buffer (GstXmemSrc *self, struct xmem_frame *frame)
              && xmem_subscriber_get_held (self->subscriber)
                     >= xmem_subscriber_get_grant (self->subscriber);
   if (copy_out)
-    buffer = gst_xmem_incoming_copy_out (buffer);
+    copy_out = gst_xmem_incoming_copy_out (&buffer);
   GST_OBJECT_LOCK (self);
   self->frames_repacked += repacked;
   self->frames_copied += copy_out;

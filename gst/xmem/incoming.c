@@ -97,11 +97,14 @@ gst_xmem_incoming_buffer (struct xmem_frame *frame,
   return target.buffer;
 }
 
-GstBuffer *
-gst_xmem_incoming_copy_out (GstBuffer *take_buffer)
+gboolean
+gst_xmem_incoming_copy_out (GstBuffer **buffer)
 {
-  GstBuffer *copy = gst_buffer_copy_deep (take_buffer);
+  GstBuffer *copy = gst_buffer_copy_deep (*buffer);
 
-  gst_buffer_unref (take_buffer);
-  return copy;
+  if (!copy)
+    return FALSE;
+  gst_buffer_unref (*buffer);
+  *buffer = copy;
+  return TRUE;
 }

@@ -32,8 +32,9 @@ GstBuffer *gst_xmem_incoming_buffer (struct xmem_frame *frame,
     const GstXmemIncomingFormat *format, GstXmemTally *metas_dropped,
     gboolean *repacked);
 
-/* A copy in memory of this process; takes @buffer. */
-GstBuffer *gst_xmem_incoming_copy_out (GstBuffer *take_buffer);
+/* Replaces *buffer by a copy in memory of this process. FALSE where it cannot be
+ * read, as some dmabufs cannot: then it stays. */
+gboolean gst_xmem_incoming_copy_out (GstBuffer **buffer);
 
 G_END_DECLS
 
