@@ -419,7 +419,12 @@ time_offset (GstXmemSrc *self, const struct xmem_stream_info *stream,
     const struct xmem_frame_info *info)
 {
   GstClockTimeDiff offset;
+  GstClockTime resumed;
 
+  GST_OBJECT_LOCK (self);
+  resumed = self->resumed;
+  GST_OBJECT_UNLOCK (self);
+  gst_xmem_timeline_resume (&self->timeline, resumed);
   start_segment (self, info);
   offset = gst_xmem_timeline_offset (
       &self->timeline, GST_ELEMENT (self), stream, info);
@@ -462,7 +467,6 @@ is_outdated (GstXmemSrc *self, struct xmem_frame *frame)
   GST_OBJECT_LOCK (self);
   resumed = self->resumed;
   GST_OBJECT_UNLOCK (self);
-  gst_xmem_timeline_resume (&self->timeline, resumed);
   return self->timeline.live && self->timeline.started
          && self->delivery == XMEM_DELIVERY_LATEST
          && xmem_frame_get_published_ns (frame) < resumed;

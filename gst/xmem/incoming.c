@@ -142,8 +142,10 @@ gst_xmem_incoming_buffer (struct xmem_frame *frame,
   gst_xmem_metas_read (info->metas, info->metas_size, &target, metas_dropped);
   if (!copy_out || *kind != GST_XMEM_INCOMING_VIEW)
     return target.buffer;
-  *kind = GST_XMEM_INCOMING_COPY;
   buffer = gst_buffer_copy_deep (target.buffer);
+  if (!buffer) /* as some dmabufs: it cannot be read */
+    return target.buffer;
+  *kind = GST_XMEM_INCOMING_COPY;
   gst_buffer_unref (target.buffer);
   return buffer;
 }

@@ -33,7 +33,8 @@ typedef enum {
 } GstXmemIncomingKind;
 
 /* A buffer over the frame's memory, without times; takes its own references
- * on @frame. With @copy_out a copy. Where the picture's layout is not the caps'
+ * on @frame. With @copy_out a copy, unless it
+ * cannot be read. Where the picture's layout is not the caps'
  * and downstream does not understand GstVideoMeta, repacked. Metas that could
  * not be read are counted. NULL, with an error posted, for CUDA memory that
  * cannot be used. */

@@ -52,6 +52,7 @@ gst_xmem_interruption_unlock (GstXmemInterruption *self)
     self->state = FLUSH;
   else if (self->state == NOT)
     self->state = PAUSE;
+  self->paused_since = self->state == PAUSE;
   g_cond_broadcast (&self->changed);
   g_mutex_unlock (&self->lock);
 }
@@ -93,6 +94,9 @@ void
 gst_xmem_interruption_bring (GstXmemInterruption *self, GstBuffer *buffer)
 {
   gst_buffer_replace (&self->last, buffer);
+  g_mutex_lock (&self->lock);
+  self->paused_since = self->state == PAUSE;
+  g_mutex_unlock (&self->lock);
 }
 
 void
@@ -104,5 +108,12 @@ gst_xmem_interruption_pushed (GstXmemInterruption *self)
 GstBuffer *
 gst_xmem_interruption_take_back (GstXmemInterruption *self)
 {
+  gboolean paused;
+
+  g_mutex_lock (&self->lock);
+  paused = self->paused_since;
+  g_mutex_unlock (&self->lock);
+  if (!paused)
+    gst_clear_buffer (&self->last);
   return g_steal_pointer (&self->last);
 }

@@ -12,6 +12,7 @@ typedef struct {
   GCond changed;
   gint state;
   GThread *pausing; /* the one that changes PLAYING to PAUSED */
+  gboolean paused_since; /* since the last bring (), and no flush after it */
   GstBuffer *last; /* of create (); the streaming thread's */
 } GstXmemInterruption;
 
@@ -36,7 +37,8 @@ void gst_xmem_interruption_unlock_stop (GstXmemInterruption *self);
 gboolean gst_xmem_interruption_wait (GstXmemInterruption *self);
 
 /* What create () brings is kept until it passes the source's pad, where
- * pushed () is called. take_back () is what did not, to be brought again. */
+ * pushed () is called. take_back () is what did not because of a pause, to be
+ * brought again; not what a flush or a probe has dropped. */
 void gst_xmem_interruption_bring (GstXmemInterruption *self, GstBuffer *buffer);
 void gst_xmem_interruption_pushed (GstXmemInterruption *self);
 GstBuffer *gst_xmem_interruption_take_back (GstXmemInterruption *self);

@@ -291,8 +291,8 @@ try_vmm (const struct xmem_cuda_driver *cuda,
       r = allocate_vmm (cuda, &trial, &found[number].vmm_error);
     xmem_cuda_share_close (&trial);
     found[number].vmm_status = r;
-    /* A device that is full may have room later. */
-    found[number].known = r != XMEM_NO_SPACE;
+    /* What failed otherwise, as for lack of room, may not fail later. */
+    found[number].known = r == 0 || r == XMEM_UNSUPPORTED;
   }
   if (found[number].vmm_status != 0 && error)
     *error = found[number].vmm_error;
