@@ -375,8 +375,8 @@ get_segment (struct xmem_reader *r, struct xmem_wire_segment *m)
     r->failed = true;
   if (m->kind == XMEM_WIRE_SEGMENT_CUDA_VMM)
     memset (m->cuda.handle, 0, sizeof (m->cuda.handle)); /* not for it */
-  if ((m->kind != XMEM_WIRE_SEGMENT_MEMFD
-          && m->kind != XMEM_WIRE_SEGMENT_DMABUF && !is_cuda (m->kind))
+  if ((m->kind != XMEM_WIRE_SEGMENT_MEMFD && m->kind != XMEM_WIRE_SEGMENT_DMABUF
+          && !is_cuda (m->kind))
       || m->size == 0)
     r->failed = true;
 }
