@@ -199,7 +199,9 @@ producer_run (int argc, char **argv)
     .cuda_mode = has_option (argc, argv, "mode=legacy") ? XMEM_CUDA_MODE_LEGACY
                                                         : XMEM_CUDA_MODE_AUTO };
   const struct xmem_publisher_params params = { .struct_size = sizeof (params),
-    .address = argv[0] };
+    .address = argv[0],
+    .flags = has_option (argc, argv, "replay-last") ? XMEM_PUBLISHER_REPLAY_LAST
+                                                    : 0 };
 
   set_environment (argc, argv);
   double_load ();

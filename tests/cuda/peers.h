@@ -19,8 +19,8 @@
   }
 
 /* Arguments: address, then "NAME=VALUE" for the environment of the double, and
- * what follows. A producer: "mode=vmm" or "legacy", "one-stream". A consumer: "no-wait",
- * "complete", "no-cuda", "own-context", "seed=N" for random pauses. */
+ * what follows. A producer: "mode=vmm" or "legacy", "one-stream",
+ * "replay-last". A consumer: "no-wait", "complete", "no-cuda", "own-context", "seed=N" for random pauses. */
 void producer_run (int argc, char **argv);
 void consumer_run (int argc, char **argv);
 

@@ -106,6 +106,50 @@ test_context_of_the_application (void)
       "own-context");
 }
 
+/* A frame that is still being written is kept for who can wait for it. */
+static void
+test_late_joiners (void)
+{
+  struct harness_child producer, waiting, complete;
+  struct peer_summary summary;
+
+  peer_start (&producer, "producer", "replay-last", NULL);
+  peer_ask (&producer, "pause");
+  peer_ask (&producer, "publish 1");
+  peer_start (&complete, "consumer", "complete", NULL);
+  peer_start (&waiting, "consumer", NULL);
+  g_assert_true (g_str_has_prefix (peer_ask (&producer, "stats"), " 1 1 "));
+  harness_tell (&waiting, "next 1");
+  harness_tell (&complete, "next 1");
+  peer_ask (&producer, "go");
+  peer_hear_summary (&waiting, &summary);
+  g_assert_cmpuint (summary.n_good, ==, 1);
+  peer_ask (&producer, "publish 1");
+  peer_hear_summary (&complete, &summary);
+  g_assert_cmpuint (summary.n_good, ==, 1);
+  peer_stop (&waiting);
+  peer_stop (&complete);
+  peer_stop (&producer);
+}
+
+/* Who joins too late to be offered a frame is told the same about it. */
+static void
+test_late_and_not_asked_for (void)
+{
+  struct harness_child producer, consumer;
+  struct peer_summary summary;
+
+  peer_start (&producer, "producer", "replay-last", NULL);
+  peer_ask (&producer, "publish 1");
+  peer_start (&consumer, "consumer", "no-cuda", NULL);
+  harness_tell (&consumer, "next 1");
+  peer_hear_summary (&consumer, &summary);
+  g_assert_cmpint (summary.status, ==, XMEM_REFUSED);
+  harness_assert_contains (summary.words, "XMEM_SUBSCRIBER_CUDA");
+  peer_stop (&consumer);
+  peer_stop (&producer);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -118,5 +162,7 @@ main (int argc, char **argv)
   harness_add ("/not-asked-for", test_not_asked_for);
   harness_add ("/without-read-only-memory", test_without_read_only_memory);
   harness_add ("/context-of-the-application", test_context_of_the_application);
+  harness_add ("/late-joiners", test_late_joiners);
+  harness_add ("/late-and-not-asked-for", test_late_and_not_asked_for);
   return g_test_run ();
 }

@@ -165,6 +165,35 @@ test_dmabufs_for_who_takes_them (void)
   source_close (&source);
 }
 
+/* Who joins late is told the same as who was there. */
+static void
+test_dmabufs_are_replayed (void)
+{
+  const char *address = harness_path ("socket");
+  const struct xmem_publisher_params params = { .struct_size = sizeof (params),
+    .address = address,
+    .flags = XMEM_PUBLISHER_REPLAY_LAST };
+  struct source source;
+  struct actor taker, other;
+  struct actor_frame seen;
+  struct file file;
+
+  source_open (&source, &params);
+  file_open (&file, dmabuf_double_new (SIZE), 0);
+  harness_assert_ok (publish (&source, &file, 0), NULL);
+  actor_start_subscriber (
+      &taker, address, XMEM_DELIVERY_EVERY | ACTOR_DMABUF, 4);
+  expect (&taker, 0);
+  actor_start_subscriber (&other, address, XMEM_DELIVERY_EVERY, 4);
+  harness_assert_status (actor_next (&other, -1, &seen), XMEM_REFUSED, NULL);
+  harness_assert_contains (other.message, "dmabufs");
+  g_assert_cmpuint (source_stats (&source).frames_delivered, ==, 1);
+  actor_stop (&other);
+  actor_stop (&taker);
+  file_close (&file);
+  source_close (&source);
+}
+
 /* What a relay got as a dmabuf it hands on as one. */
 static void
 test_dmabufs_go_on (void)
@@ -201,6 +230,7 @@ main (int argc, char **argv)
   harness_add ("/sealed-files", test_sealed_files);
   harness_add ("/regions-outside", test_regions_outside);
   harness_add ("/dmabufs-for-who-takes-them", test_dmabufs_for_who_takes_them);
+  harness_add ("/dmabufs-are-replayed", test_dmabufs_are_replayed);
   harness_add ("/dmabufs-go-on", test_dmabufs_go_on);
   return g_test_run ();
 }

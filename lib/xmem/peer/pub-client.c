@@ -208,26 +208,44 @@ ask_for_key (struct xmem_publisher *pub, const struct pub_client *client)
   pub->key_asked = pub->key_wanted = true;
 }
 
+/* Evicts a client that does not take the memory which the frame is in. */
+static bool
+takes_memory (struct xmem_publisher *pub, struct pub_client *client,
+    const struct pub_frame *frame)
+{
+  if (frame->in_dmabuf && !(client->features & XMEM_WIRE_FEATURE_DMABUF)) {
+    pub_client_evict (pub, client, XMEM_UNSUPPORTED,
+        "the frames are dmabufs, which this subscriber does not take");
+    return false;
+  }
+  if (frame->in_cuda && !(client->features & XMEM_WIRE_FEATURE_CUDA)) {
+    pub_client_evict (pub, client, XMEM_REFUSED,
+        "the frames are in CUDA memory, which this subscriber did not ask for "
+        "(XMEM_SUBSCRIBER_CUDA)");
+    return false;
+  }
+  return true;
+}
+
+bool
+pub_client_can_read (struct xmem_publisher *pub, struct pub_client *client,
+    const struct pub_frame *frame)
+{
+  return takes_memory (pub, client, frame)
+         && (frame->complete
+             || !(client->features & XMEM_WIRE_FEATURE_CUDA_COMPLETE));
+}
+
 void
 pub_client_offer (struct xmem_publisher *pub, struct pub_client *client,
     struct pub_frame *frame)
 {
   if (client->state != PUB_CLIENT_ACTIVE || client->broken)
     return;
-  if (frame->in_dmabuf && !(client->features & XMEM_WIRE_FEATURE_DMABUF)) {
-    pub_client_evict (pub, client, XMEM_UNSUPPORTED,
-        "the frames are dmabufs, which this subscriber does not take");
-    return;
-  }
-  if (frame->in_cuda && !(client->features & XMEM_WIRE_FEATURE_CUDA)) {
-    pub_client_evict (pub, client, XMEM_REFUSED,
-        "the frames are in CUDA memory, which this subscriber did not ask for "
-        "(XMEM_SUBSCRIBER_CUDA)");
-    return;
-  }
-  /* It has joined just now; the next ones will be. */
-  if (!frame->complete && client->features & XMEM_WIRE_FEATURE_CUDA_COMPLETE) {
-    skip (pub, client);
+  if (!pub_client_can_read (pub, client, frame)) {
+    /* It has joined just now, while this one was on its way. */
+    if (client->state == PUB_CLIENT_ACTIVE)
+      skip (pub, client);
     return;
   }
   if (client->needs_key && frame->flags & XMEM_FRAME_DELTA_UNIT) {

@@ -233,6 +233,11 @@ bool pub_client_has_credit (const struct pub_client *client);
 void pub_client_offer (struct xmem_publisher *pub, struct pub_client *client,
     struct pub_frame *frame);
 
+/* Whether the client knows what to do with this frame's memory, and need not
+ * wait for what it cannot. Evicts one that takes no such memory. */
+bool pub_client_can_read (struct xmem_publisher *pub, struct pub_client *client,
+    const struct pub_frame *frame);
+
 /* Sends the frame, whatever its credit, in the form of this packet. */
 void pub_client_send_frame (struct xmem_publisher *pub,
     struct pub_client *client, struct pub_frame *frame,

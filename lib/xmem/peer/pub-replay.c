@@ -101,7 +101,7 @@ pub_replay_to (struct xmem_publisher *pub, struct pub_client *client)
 {
   struct xmem_packet *packet;
 
-  if (!pub->last)
+  if (!pub->last || !pub_client_can_read (pub, client, pub->last))
     return;
   packet = renew_packet (pub, pub->last);
   if (packet)

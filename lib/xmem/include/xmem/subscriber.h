@@ -37,7 +37,8 @@ enum xmem_subscriber_flags {
   XMEM_SUBSCRIBER_CUDA = 1 << 2,
   /* Such frames are to be complete when they are sent: the publisher waits on
    * its CPU. For where CUDA events cannot be shared, as between containers
-   * without a common /dev/shm. */
+   * without a common /dev/shm. A last frame that the publisher keeps
+   * comes to us only if it waited for that one too. */
   XMEM_SUBSCRIBER_CUDA_COMPLETE = 1 << 3,
 };
 
