@@ -33,11 +33,10 @@ typedef enum {
 } GstXmemIncomingKind;
 
 /* A buffer over the frame's memory, without times; takes its own references
- * on @frame. With @copy_out a copy, unless it
- * cannot be read. Where the picture's layout is not the caps'
- * and downstream does not understand GstVideoMeta, repacked. Metas that could
- * not be read are counted. NULL, with an error posted, for CUDA memory that
- * cannot be used. */
+ * on @frame. With @copy_out a copy, unless it cannot be read. Where the
+ * picture's layout is not the caps' and downstream does not understand
+ * GstVideoMeta, repacked. Metas that could not be read are counted. NULL, with
+ * an error posted, for CUDA memory that cannot be used. */
 GstBuffer *gst_xmem_incoming_buffer (struct xmem_frame *frame,
     const GstXmemIncomingFormat *format, gboolean copy_out,
     GstXmemTally *metas_dropped, GstXmemIncomingKind *kind);

@@ -322,6 +322,7 @@ void pub_replay_follow (
 unsigned pub_replay_count (const struct xmem_publisher *pub);
 /* Sends it to one who has joined. */
 void pub_replay_to (struct xmem_publisher *pub, struct pub_client *client);
+
 /* --- pub-admit.c --------------------------------------------------------- */
 
 /* Takes the list of users from the parameters. Returns 0, XMEM_INVALID,
@@ -333,6 +334,7 @@ void pub_admit_clear (struct xmem_publisher *pub);
 /* Notes whose connection this is. Whether this user may connect; if not it was
  * told so. */
 bool pub_admit (struct xmem_publisher *pub, struct pub_client *client);
+
 /* --- pub-cuda.c ---------------------------------------------------------- */
 
 /* What peers need to know of a segment in CUDA memory. Lends what m and *fd_out
