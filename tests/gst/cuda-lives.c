@@ -232,6 +232,19 @@ test_device_that_cannot_share (void)
   player_stop (&producer);
 }
 
+static void
+test_device_that_is_not_there (void)
+{
+  struct player producer;
+
+  player_start (&producer);
+  player_play (&producer,
+      PICTURES "! tee ! queue ! xmemsink cuda-device-id=7 socket-path=%s", CUDA,
+      harness_path ("socket"));
+  player_expect_error (&producer, "a device it can use");
+  player_stop (&producer);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -248,5 +261,6 @@ main (int argc, char **argv)
   harness_add ("/no-gpu-at-the-consumer", test_no_gpu_at_the_consumer);
   harness_add ("/copies-are-forbidden", test_copies_are_forbidden);
   harness_add ("/device-that-cannot-share", test_device_that_cannot_share);
+  harness_add ("/device-that-is-not-there", test_device_that_is_not_there);
   return g_test_run ();
 }
