@@ -318,8 +318,8 @@ test_waiting_ends_at_once (void)
   player_reach (&consumer, GST_STATE_NULL);
   player_stop (&consumer);
   /* Nor does it wait until the next look. */
-  start_consumer (&consumer, harness_path ("nobody"),
-      "reconnect-interval=2147483647");
+  start_consumer (
+      &consumer, harness_path ("nobody"), "reconnect-interval=2147483647");
   player_reach (&consumer, GST_STATE_NULL);
   player_stop (&consumer);
 }
