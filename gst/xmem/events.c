@@ -144,15 +144,16 @@ describe_tags (GstEvent *event)
 }
 
 static GstStructure *
-describe_gap (GstEvent *event)
+describe_gap (GstEvent *event, const GstSegment *segment)
 {
   GstClockTime duration;
   GstGapFlags flags;
 
   gst_event_parse_gap (event, NULL, &duration);
   gst_event_parse_gap_flags (event, &flags);
-  return gst_structure_new ("gap", "duration", G_TYPE_UINT64, duration, "flags",
-      G_TYPE_UINT, (guint) flags, NULL);
+  return gst_structure_new ("gap", "duration", G_TYPE_UINT64,
+      gst_xmem_running_duration (segment, duration), "flags", G_TYPE_UINT,
+      (guint) flags, NULL);
 }
 
 static GstStructure *
@@ -190,7 +191,7 @@ describe_custom (GstEvent *event)
 }
 
 static GstStructure *
-describe (GstEvent *event)
+describe (GstEvent *event, const GstSegment *segment)
 {
   switch (GST_EVENT_TYPE (event)) {
     case GST_EVENT_STREAM_START:
@@ -200,7 +201,7 @@ describe (GstEvent *event)
     case GST_EVENT_TAG:
       return describe_tags (event);
     case GST_EVENT_GAP:
-      return describe_gap (event);
+      return describe_gap (event, segment);
     case GST_EVENT_FLUSH_STOP:
       return describe_flush (event);
     default:
@@ -257,9 +258,10 @@ name_of (GstEvent *event, const GstStructure *structure)
 }
 
 void
-gst_xmem_event_write (GstXmemEvent *self, GstEvent *event, gint64 time)
+gst_xmem_event_write (
+    GstXmemEvent *self, GstEvent *event, const GstSegment *segment, gint64 time)
 {
-  g_autoptr (GstStructure) structure = describe (event);
+  g_autoptr (GstStructure) structure = describe (event, segment);
   GstByteWriter w;
 
   memset (self, 0, sizeof (*self));

@@ -31,8 +31,10 @@ gboolean gst_xmem_event_is_upstream (GstEventType type);
  * to. */
 gint64 gst_xmem_event_get_time (GstEvent *event, const GstSegment *segment);
 
-/* @time: as above, already in the producer's running time. */
-void gst_xmem_event_write (GstXmemEvent *self, GstEvent *event, gint64 time);
+/* @segment: as above. @time: as above, already in the producer's running
+ * time. */
+void gst_xmem_event_write (GstXmemEvent *self, GstEvent *event,
+    const GstSegment *segment, gint64 time);
 void gst_xmem_event_clear (GstXmemEvent *self);
 
 /* What came from a peer, read as far as its time. */

@@ -582,7 +582,8 @@ send_event (GstXmemSink *self, GstEvent *event)
       && self->announcement.changed && self->announcement.caps
       && announce (self, &error) != 0)
     fail (self, "Cannot announce the caps", &error);
-  gst_xmem_event_write (&out, event, gst_xmem_event_get_time (event, segment));
+  gst_xmem_event_write (
+      &out, event, segment, gst_xmem_event_get_time (event, segment));
   if (xmem_publisher_send_event (self->publisher, &out.event, &error) != 0)
     count_lost_event (self, event, error.message);
   else if (out.n_lost > 0)

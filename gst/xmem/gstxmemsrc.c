@@ -345,7 +345,7 @@ send_upstream (GstXmemSrc *self, GstEvent *event)
   GST_OBJECT_LOCK (self);
   if (time != XMEM_TIME_NONE)
     time = gst_xmem_time_add (time, -self->running_offset);
-  gst_xmem_event_write (&out, event, time);
+  gst_xmem_event_write (&out, event, &GST_BASE_SRC (self)->segment, time);
   if (self->subscriber)
     r = xmem_subscriber_send_event (self->subscriber, &out.event, &error);
   GST_OBJECT_UNLOCK (self);

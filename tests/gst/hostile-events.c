@@ -101,14 +101,16 @@ static void
 test_changed_bytes (void)
 {
   g_autoptr (GPtrArray) events = new_events ();
+  GstSegment segment;
 
+  gst_segment_init (&segment, GST_FORMAT_TIME);
   g_test_log_set_fatal_handler (is_fatal, NULL);
   for (guint i = 0; i < events->len; i++) {
     GstEvent *event = g_ptr_array_index (events, i);
     gboolean upstream = GST_EVENT_TYPE (event) == GST_EVENT_CUSTOM_UPSTREAM;
     GstXmemEvent written;
 
-    gst_xmem_event_write (&written, event, 5);
+    gst_xmem_event_write (&written, event, &segment, 5);
     g_assert_cmpuint (written.n_lost, ==, 0);
     g_assert_true (
         try (written.event.kind, written.data, written.event.size, upstream));
@@ -129,11 +131,13 @@ static void
 test_changed_kinds (void)
 {
   g_autoptr (GPtrArray) events = new_events ();
+  GstSegment segment;
 
+  gst_segment_init (&segment, GST_FORMAT_TIME);
   for (guint i = 0; i < events->len; i++) {
     GstXmemEvent written;
 
-    gst_xmem_event_write (&written, g_ptr_array_index (events, i), 5);
+    gst_xmem_event_write (&written, g_ptr_array_index (events, i), &segment, 5);
     for (guint32 number = 0; number < 600; number++)
       for (guint32 flags = 0; flags < 64; flags++)
         try (number << 8 | flags, written.data, written.event.size, FALSE);
@@ -198,6 +202,30 @@ test_deep_caps (void)
       try (GST_EVENT_CUSTOM_DOWNSTREAM, bytes->data, bytes->len, FALSE));
 }
 
+/* No hostility: durations are running time, as those of buffers. */
+static void
+test_gap_at_twice_the_rate (void)
+{
+  g_autoptr (GstEvent) gap = gst_event_new_gap (GST_SECOND, GST_SECOND);
+  g_autoptr (GstEvent) got = NULL;
+  GstXmemReceived received;
+  GstClockTime time, duration;
+  GstXmemEvent written;
+  GstSegment segment;
+
+  gst_segment_init (&segment, GST_FORMAT_TIME);
+  segment.rate = 2;
+  gst_xmem_event_write (
+      &written, gap, &segment, gst_xmem_event_get_time (gap, &segment));
+  g_assert_true (gst_xmem_received_read (&received, &written.event));
+  g_assert_cmpint (received.time, ==, GST_SECOND / 2);
+  got = gst_xmem_received_take (&received, 7, &segment);
+  gst_event_parse_gap (got, &time, &duration);
+  g_assert_cmpuint (time, ==, 7);
+  g_assert_cmpuint (duration, ==, GST_SECOND / 2);
+  gst_xmem_event_clear (&written);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -208,5 +236,6 @@ main (int argc, char **argv)
   harness_add ("/deep-nesting", test_deep_nesting);
   harness_add ("/many-values", test_many_values);
   harness_add ("/deep-caps", test_deep_caps);
+  harness_add ("/gap-at-twice-the-rate", test_gap_at_twice_the_rate);
   return g_test_run ();
 }
