@@ -9,18 +9,22 @@
  *   2, classes: n u32, n times level f32 and name text
  *   3, track: lost u32, id, first seen, last seen: low and high u32 each
  *
- * behind its number u32. Others do not travel: a segmentation does not tell of
- * which type it is. */
+ *   4, segmentation: see segmentation.h
+ *
+ * behind its number u32. Others do not travel. */
 #include <gst/analytics/analytics.h>
 #include <math.h>
 
 #include "metakinds.h"
 #include "text.h"
+#if GST_CHECK_VERSION(1, 26, 0)
+#include "segmentation.h"
+#endif
 
 /* The relations are a matrix. */
 #define MAX_MTDS 512
 
-enum { MTD_OBJECT = 1, MTD_CLASSES = 2, MTD_TRACK = 3 };
+enum { MTD_OBJECT = 1, MTD_CLASSES = 2, MTD_TRACK = 3, MTD_SEGMENTATION = 4 };
 
 static gboolean
 put_float (GstByteWriter *w, gfloat value)
@@ -108,6 +112,11 @@ write_mtd (GstByteWriter *w, const GstAnalyticsMtd *mtd)
     return write_classes (w, mtd);
   if (type == gst_analytics_tracking_mtd_get_mtd_type ())
     return write_track (w, mtd);
+#if GST_CHECK_VERSION(1, 26, 0)
+  if (type == gst_analytics_segmentation_mtd_get_mtd_type ())
+    return gst_byte_writer_put_uint32_le (w, MTD_SEGMENTATION)
+           && gst_xmem_segmentation_write (w, mtd);
+#endif
   return FALSE;
 }
 
@@ -251,6 +260,10 @@ read_mtd (GstByteReader *r, GstAnalyticsRelationMeta *meta)
       return read_classes (r, meta);
     case MTD_TRACK:
       return read_track (r, meta);
+#if GST_CHECK_VERSION(1, 26, 0)
+    case MTD_SEGMENTATION:
+      return gst_xmem_segmentation_read (r, meta);
+#endif
     default:
       return FALSE;
   }

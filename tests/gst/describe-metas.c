@@ -111,6 +111,69 @@ add_track (GString *s, GstAnalyticsMtd *mtd)
       id, first, last, lost ? " lost" : "");
 }
 
+/* In how many words it differs from one of this type that is alike else. */
+static guint
+count_differences (
+    const GstAnalyticsMtd *mtd, GstBuffer *mask, GstSegmentationType type)
+{
+  g_autoptr (GstBuffer) buffer = gst_buffer_new ();
+  GstAnalyticsMtd other;
+  const guint32 *one, *two;
+  guint ids[2], w, h, n = 0;
+  gint x, y;
+
+  gst_buffer_unref (
+      gst_analytics_segmentation_mtd_get_mask (mtd, &x, &y, &w, &h));
+  for (gsize i = 0; i < 2; i++)
+    ids[i] = gst_analytics_segmentation_mtd_get_region_id (mtd, i);
+  g_assert_true (gst_analytics_relation_meta_add_segmentation_mtd (
+      gst_buffer_add_analytics_relation_meta (buffer), gst_buffer_ref (mask),
+      type, 2, ids, x, y, w, h, &other));
+  one = gst_analytics_relation_meta_get_mtd_data (mtd->meta, mtd->id);
+  two = gst_analytics_relation_meta_get_mtd_data (other.meta, other.id);
+  for (gsize i = 0; i < gst_analytics_mtd_get_size (&other) / 4; i++)
+    n += one[i] != two[i];
+  return n;
+}
+
+/* Of two regions. Nothing tells the type: it is the more similar one. */
+static guint
+guess_type (const GstAnalyticsMtd *mtd, GstBuffer *mask)
+{
+  return count_differences (mtd, mask, GST_SEGMENTATION_TYPE_INSTANCE)
+         < count_differences (mtd, mask, GST_SEGMENTATION_TYPE_SEMANTIC);
+}
+
+static void
+add_segmentation (GString *s, GstAnalyticsMtd *mtd)
+{
+  guint w, h;
+  gint x, y;
+  GstBuffer *mask =
+      gst_analytics_segmentation_mtd_get_mask (mtd, &x, &y, &w, &h);
+  GstVideoMeta *video = gst_buffer_get_video_meta (mask);
+  GstVideoFrame frame;
+  GstVideoInfo info;
+
+  g_string_append_printf (s, "at %d,%d %ux%u", x, y, w, h);
+  if (gst_analytics_segmentation_mtd_get_region_count (mtd) == 2)
+    g_string_append_printf (s, " type %u", guess_type (mtd, mask));
+  for (gsize i = 0; i < gst_analytics_segmentation_mtd_get_region_count (mtd);
+       i++)
+    g_string_append_printf (
+        s, " region %u", gst_analytics_segmentation_mtd_get_region_id (mtd, i));
+  gst_video_info_set_format (&info, video->format, video->width, video->height);
+  g_assert_true (gst_video_frame_map (&frame, &info, mask, GST_MAP_READ));
+  g_string_append_printf (s, " %s %ux%u ",
+      gst_video_format_to_string (video->format), video->width, video->height);
+  for (guint i = 0; i < video->height; i++)
+    for (guint k = 0; k < video->width; k++)
+      g_string_append_printf (s, "%02x",
+          ((guint8 *) frame.data[0])[i * (guint) video->stride[0] + k]);
+  gst_video_frame_unmap (&frame);
+  gst_buffer_unref (mask);
+}
+
 static void
 add_mtd (GString *s, GstAnalyticsMtd *mtd)
 {
@@ -126,6 +189,8 @@ add_mtd (GString *s, GstAnalyticsMtd *mtd)
       g_string_append_printf (s, "'%s' %g ",
           g_quark_to_string (gst_analytics_cls_mtd_get_quark (mtd, i)),
           gst_analytics_cls_mtd_get_level (mtd, i));
+  else if (type == gst_analytics_segmentation_mtd_get_mtd_type ())
+    add_segmentation (s, mtd);
   else
     g_string_append (s, gst_analytics_mtd_type_get_name (type));
   for (gsize i = 0; i < gst_analytics_relation_get_length (mtd->meta); i++)

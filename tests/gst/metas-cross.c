@@ -329,8 +329,33 @@ GST_END_TEST;
 /* --- of later versions of GStreamer -------------------------------------- */
 
 #ifdef HAVE_GST_ANALYTICS
-/* An object with two classes and a track, and a segmentation, which is left
- * out: what comes behind it moves up, relations and all. */
+/* A picture of 3 x 2 whose rows are 8 bytes apart. */
+static GstBuffer *
+new_mask (void)
+{
+  static const guint8 bytes[16] = { 1, 2, 3, 9, 9, 9, 9, 9, 4, 5, 6 };
+  gsize offset[GST_VIDEO_MAX_PLANES] = { 0 };
+  gint stride[GST_VIDEO_MAX_PLANES] = { 8 };
+  GstBuffer *mask = gst_buffer_new_memdup (bytes, sizeof (bytes));
+
+  gst_buffer_add_video_meta_full (mask, GST_VIDEO_FRAME_FLAG_NONE,
+      GST_VIDEO_FORMAT_GRAY8, 3, 2, 1, offset, stride);
+  return mask;
+}
+
+/* A mask of more bytes than a frame's metas may have. */
+static GstBuffer *
+new_large_mask (void)
+{
+  GstBuffer *mask = gst_buffer_new_allocate (NULL, 2048 * 1024, NULL);
+
+  gst_buffer_add_video_meta (
+      mask, GST_VIDEO_FRAME_FLAG_NONE, GST_VIDEO_FORMAT_GRAY8, 2048, 1024);
+  return mask;
+}
+
+/* An object with two classes and a track, and segmentations, one of which is
+ * left out: what comes behind it moves up, relations and all. */
 static void
 add_analytics (GstBuffer *buffer)
 {
@@ -340,15 +365,13 @@ add_analytics (GstBuffer *buffer)
   GQuark names[] = { g_quark_from_static_string ("xmem-cat"),
     g_quark_from_static_string ("xmem-dog") };
   GstAnalyticsMtd object, classes, track, segmentation;
-  GstBuffer *mask = gst_buffer_new_allocate (NULL, 4, NULL);
-  guint region = 1;
+  guint regions[] = { 1, G_MAXUINT };
 
-  gst_buffer_add_video_meta (
-      mask, GST_VIDEO_FRAME_FLAG_NONE, GST_VIDEO_FORMAT_GRAY8, 2, 2);
   fail_unless (gst_analytics_relation_meta_add_oriented_od_mtd (
       meta, names[0], -1, 2, 30, 40, 0.5, 0.875, &object));
-  fail_unless (gst_analytics_relation_meta_add_segmentation_mtd (meta, mask,
-      GST_SEGMENTATION_TYPE_SEMANTIC, 1, &region, 0, 0, 2, 2, &segmentation));
+  fail_unless (gst_analytics_relation_meta_add_segmentation_mtd (meta,
+      new_large_mask (), GST_SEGMENTATION_TYPE_SEMANTIC, 1, regions, 0, 0, 2, 2,
+      &segmentation));
   fail_unless (gst_analytics_relation_meta_add_cls_mtd (
       meta, 2, levels, names, &classes));
   fail_unless (gst_analytics_relation_meta_add_tracking_mtd (
@@ -361,14 +384,21 @@ add_analytics (GstBuffer *buffer)
       meta, GST_ANALYTICS_REL_TYPE_IS_PART_OF, track.id, object.id);
   gst_analytics_relation_meta_set_relation (
       meta, GST_ANALYTICS_REL_TYPE_CONTAIN, object.id, segmentation.id);
+  fail_unless (gst_analytics_relation_meta_add_segmentation_mtd (meta,
+      new_mask (), GST_SEGMENTATION_TYPE_INSTANCE, 2, regions, -4, 5, 30, 20,
+      &segmentation));
+  gst_analytics_relation_meta_set_relation (
+      meta, GST_ANALYTICS_REL_TYPE_CONTAIN, object.id, segmentation.id);
 }
 
 GST_START_TEST (analytics_arrive_with_every_field)
 {
   static const gchar *const expected[] = {
     "GstAnalyticsRelationMeta [0 'xmem-cat' at -1,2 30x40 turned 0.5 for 0.875 "
-    "0 8 0][1 'xmem-cat' 0.75 'xmem-dog' 0.25  0 0 0][2 track "
-    "18446744073709551615 from 5 to 18446744073709551614 lost 2 0 0]",
+    "0 8 0 4][1 'xmem-cat' 0.75 'xmem-dog' 0.25  0 0 0 0][2 track "
+    "18446744073709551615 from 5 to 18446744073709551614 lost 2 0 0 0]"
+    "[3 at -4,5 30x20 type 1 region 1 region 4294967295 GRAY8 3x2 010203040506 "
+    "0 0 0 0]",
   };
   GstBuffer *buffer = new_picture ();
   Ends ends;
