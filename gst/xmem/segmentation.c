@@ -13,6 +13,8 @@
 #include "metakinds.h"
 
 #define MAX_SIDE 32768
+/* Of a frame's metas: masks leave the rest to what else was found. */
+#define MAX_END (XMEM_MAX_METAS / 4 * 3)
 #define N_TRIALS 8
 #define NOWHERE G_MAXSIZE
 
@@ -104,8 +106,7 @@ put_regions (GstByteWriter *w, const GstAnalyticsMtd *mtd)
 {
   gsize n = gst_analytics_segmentation_mtd_get_region_count (mtd);
 
-  if (n > XMEM_MAX_METAS / sizeof (guint32)
-      || !gst_byte_writer_put_uint32_le (w, (guint32) n))
+  if (!gst_byte_writer_put_uint32_le (w, (guint32) n))
     return FALSE;
   for (gsize i = 0; i < n; i++)
     if (!gst_byte_writer_put_uint32_le (
@@ -151,29 +152,39 @@ depth_of (const GstVideoMeta *video)
   return video->format == GST_VIDEO_FORMAT_GRAY16_LE ? 16 : 0;
 }
 
+static gboolean
+has_room (
+    GstByteWriter *w, const GstAnalyticsMtd *mtd, const GstVideoMeta *video)
+{
+  guint64 mask =
+      (guint64) video->width * video->height * (depth_of (video) / 8);
+  guint64 regions = gst_analytics_segmentation_mtd_get_region_count (mtd);
+
+  return mask > 0 && video->width <= MAX_SIDE && video->height <= MAX_SIDE
+         && regions <= MAX_END
+         && gst_byte_writer_get_pos (w) + mask + 4 * regions <= MAX_END;
+}
+
 gboolean
 gst_xmem_segmentation_write (GstByteWriter *w, const GstAnalyticsMtd *mtd)
 {
   g_autoptr (GstBuffer) mask = NULL;
   GstVideoMeta *video;
   GstVideoInfo info;
-  guint32 v[8], depth;
   guint width, height;
+  guint32 v[8];
   gint x, y;
 
   mask = gst_analytics_segmentation_mtd_get_mask (mtd, &x, &y, &width, &height);
   video = mask ? gst_buffer_get_video_meta (mask) : NULL;
-  depth = video ? depth_of (video) : 0;
-  if (depth == 0 || video->width > MAX_SIDE || video->height > MAX_SIDE
-      || (guint64) video->width * video->height * depth / 8 > XMEM_MAX_METAS
-      || !get_type (mtd, &v[0]))
+  if (!video || !has_room (w, mtd, video) || !get_type (mtd, &v[0]))
     return FALSE;
   gst_video_info_set_format (&info, video->format, video->width, video->height);
   v[1] = (guint32) x;
   v[2] = (guint32) y;
   v[3] = width;
   v[4] = height;
-  v[5] = depth;
+  v[5] = depth_of (video);
   v[6] = video->width;
   v[7] = video->height;
   return gst_xmem_put_u32s (w, v, G_N_ELEMENTS (v)) && put_regions (w, mtd)

@@ -12,8 +12,8 @@
 
 G_BEGIN_DECLS
 
-/* FALSE when it cannot travel: a mask in another format, or larger than a
- * frame's metas may be. */
+/* FALSE when it cannot travel: a mask in another format, or for which a frame's
+ * metas have no room. */
 gboolean gst_xmem_segmentation_write (
     GstByteWriter *w, const GstAnalyticsMtd *mtd);
 

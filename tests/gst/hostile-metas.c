@@ -74,8 +74,14 @@ add_analytics (GstBuffer *buffer)
   GstAnalyticsRelationMeta *meta =
       gst_buffer_add_analytics_relation_meta (buffer);
   GQuark name = g_quark_from_static_string ("hostile");
-  GstAnalyticsMtd object, class, track;
+  GstAnalyticsMtd object, class, track, segmentation;
+  GstBuffer *mask = gst_buffer_new_memdup ("\0\1\2\3", 4);
+  guint regions[] = { 5, 6 };
 
+  gst_buffer_add_video_meta (
+      mask, GST_VIDEO_FRAME_FLAG_NONE, GST_VIDEO_FORMAT_GRAY8, 4, 1);
+  gst_analytics_relation_meta_add_segmentation_mtd (meta, mask,
+      GST_SEGMENTATION_TYPE_INSTANCE, 2, regions, 1, 2, 3, 4, &segmentation);
   gst_analytics_relation_meta_add_oriented_od_mtd (
       meta, name, 1, 2, 3, 4, 0.5, 0.875, &object);
   gst_analytics_relation_meta_add_one_cls_mtd (meta, 0.5, name, &class);

@@ -343,14 +343,14 @@ new_mask (void)
   return mask;
 }
 
-/* A mask of more bytes than a frame's metas may have. */
+/* As large as a frame's metas may be in all. */
 static GstBuffer *
 new_large_mask (void)
 {
-  GstBuffer *mask = gst_buffer_new_allocate (NULL, 2048 * 1024, NULL);
+  GstBuffer *mask = gst_buffer_new_allocate (NULL, 1024 * 1024, NULL);
 
   gst_buffer_add_video_meta (
-      mask, GST_VIDEO_FRAME_FLAG_NONE, GST_VIDEO_FORMAT_GRAY8, 2048, 1024);
+      mask, GST_VIDEO_FRAME_FLAG_NONE, GST_VIDEO_FORMAT_GRAY8, 1024, 1024);
   return mask;
 }
 
