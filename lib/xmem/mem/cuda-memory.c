@@ -482,6 +482,17 @@ xmem_cuda_memory_shares_events (const struct xmem_cuda_memory *memory)
   return memory->share.n_events > 0;
 }
 
+/* Makes the memory's context current, until *entered_out is left. */
+static int
+enter (const struct xmem_cuda_memory *memory,
+    const struct xmem_cuda_driver **cuda_out, bool *entered_out,
+    struct xmem_error *error)
+{
+  int r = xmem_cuda_enter (memory->context, entered_out, error);
+
+  return r == 0 ? xmem_cuda_load (cuda_out, error) : r;
+}
+
 int
 xmem_cuda_memory_record (struct xmem_cuda_memory *memory, uint64_t offset,
     void *stream, struct xmem_error *error)
@@ -493,13 +504,10 @@ xmem_cuda_memory_record (struct xmem_cuda_memory *memory, uint64_t offset,
 
   if (memory->imported || !event)
     return 0;
-  r = xmem_cuda_enter (memory->context, &entered, error);
-  if (r == 0)
-    r = xmem_cuda_load (&cuda, error);
+  r = enter (memory, &cuda, &entered, error);
   return r == 0 ? xmem_cuda_call (cuda, error,
-             "cannot record when a frame is "
-             "written",
-             cuEventRecord, event, stream)
+             "cannot record when a frame is written", cuEventRecord, event,
+             stream)
                 : r;
 }
 
@@ -514,13 +522,10 @@ xmem_cuda_memory_wait (struct xmem_cuda_memory *memory, uint64_t offset,
 
   if (!event)
     return 0;
-  r = xmem_cuda_enter (memory->context, &entered, error);
-  if (r == 0)
-    r = xmem_cuda_load (&cuda, error);
+  r = enter (memory, &cuda, &entered, error);
   return r == 0 ? xmem_cuda_call (cuda, error,
-             "cannot wait for a frame on a "
-             "stream",
-             cuStreamWaitEvent, stream, event, CU_EVENT_WAIT_DEFAULT)
+             "cannot wait for a frame on a stream", cuStreamWaitEvent, stream,
+             event, CU_EVENT_WAIT_DEFAULT)
                 : r;
 }
 
@@ -535,9 +540,7 @@ xmem_cuda_memory_synchronize (
 
   if (!event)
     return 0;
-  r = xmem_cuda_enter (memory->context, &entered, error);
-  if (r == 0)
-    r = xmem_cuda_load (&cuda, error);
+  r = enter (memory, &cuda, &entered, error);
   return r == 0 ? xmem_cuda_call (
              cuda, error, "cannot wait for a frame", cuEventSynchronize, event)
                 : r;

@@ -54,10 +54,8 @@ is_admitted (const struct xmem_publisher *pub, uid_t uid)
 }
 
 static void
-refuse (struct xmem_connection *connection, uid_t uid)
+refuse (struct pub_client *client, uid_t uid)
 {
-  struct xmem_wire_message m = { .type = XMEM_WIRE_ERROR };
-  struct xmem_packet *packet;
   char words[160];
 
   if (uid == UNKNOWN_USER)
@@ -66,12 +64,7 @@ refuse (struct xmem_connection *connection, uid_t uid)
   else
     snprintf (words, sizeof (words),
         "user %u is not on its list of users (allow-uids)", (unsigned) uid);
-  m.error.status = XMEM_REFUSED;
-  m.error.text = (struct xmem_wire_text){ words, strlen (words) };
-  packet = xmem_packet_new (&m, -1);
-  if (packet)
-    (void) xmem_connection_send (connection, packet);
-  xmem_packet_unref (packet);
+  pub_client_tell_error (client, XMEM_REFUSED, words);
 }
 
 bool
@@ -85,6 +78,6 @@ pub_admit (struct xmem_publisher *pub, struct pub_client *client)
     return true;
   if (is_admitted (pub, uid))
     return true;
-  refuse (&client->connection, uid);
+  refuse (client, uid);
   return false;
 }

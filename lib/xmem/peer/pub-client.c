@@ -320,21 +320,26 @@ pub_client_leave (struct xmem_publisher *pub, struct pub_client *client,
 }
 
 void
-pub_client_evict (struct xmem_publisher *pub, struct pub_client *client,
-    int status, const char *reason)
+pub_client_tell_error (
+    struct pub_client *client, int status, const char *sentence)
 {
-  struct xmem_wire_message m = { .type = XMEM_WIRE_ERROR };
-  struct xmem_packet *packet;
+  struct xmem_wire_message m = { .type = XMEM_WIRE_ERROR,
+    .error = { .status = status, .text = { sentence, strlen (sentence) } } };
+  struct xmem_packet *packet = xmem_packet_new (&m, -1);
 
-  if (client->state == PUB_CLIENT_EVICTED)
-    return;
-  pub_client_leave (pub, client, PUB_CLIENT_EVICTED);
-  m.error.status = status;
-  m.error.text = (struct xmem_wire_text){ reason, strlen (reason) };
-  packet = xmem_packet_new (&m, -1);
   if (packet)
     (void) xmem_connection_send (&client->connection, packet);
   xmem_packet_unref (packet);
+}
+
+void
+pub_client_evict (struct xmem_publisher *pub, struct pub_client *client,
+    int status, const char *reason)
+{
+  if (client->state == PUB_CLIENT_EVICTED)
+    return;
+  pub_client_leave (pub, client, PUB_CLIENT_EVICTED);
+  pub_client_tell_error (client, status, reason);
   /* It may read our words to the end; we only wait for its hang-up. */
   shutdown (client->connection.fd, SHUT_WR);
   watch (pub, client, 0);

@@ -274,6 +274,10 @@ void pub_client_detach (struct xmem_publisher *pub, struct pub_client *client,
 void pub_client_leave (struct xmem_publisher *pub, struct pub_client *client,
     enum pub_client_state state);
 
+/* Sends ERROR, if the socket takes it. */
+void pub_client_tell_error (
+    struct pub_client *client, int status, const char *sentence);
+
 /* Stops serving it, with a sentence. What it holds stays untouched until it
  * hangs up. */
 void pub_client_evict (struct xmem_publisher *pub, struct pub_client *client,
