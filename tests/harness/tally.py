@@ -5,8 +5,9 @@
 BUILD is a build directory, STATUS what building and testing there exited with.
 Counts the subtests of a test that speaks TAP, and each other test as one. Reads
 testlog.json: the JUnit log beside it says nothing of time-outs, nor of a TAP
-test that was killed. Prints what was skipped and what failed, and a last line
-`N passed, N failed, N skipped`; exits 1 when anything failed.
+test that was killed. Prints what was skipped, what failed and how its output
+ended, and a last line `N passed, N failed, N skipped`; exits 1 when anything
+failed.
 """
 import collections
 import json
@@ -15,6 +16,9 @@ import re
 import sys
 
 PASSED = ('OK', 'EXPECTEDFAIL')
+# Of a failed test's output: so many lines and characters of each, those of what
+# passed aside.
+LAST_LINES, LINE_LENGTH = 20, 300
 PLAN = re.compile(r'^1\.\.\d+\s*(?:#\s*(?:skip\S*)?\s*(.*))?$', re.I | re.M)
 SUBTEST = re.compile(r'^(not )?ok\b[ \t]*(.*?)(?:[ \t]+#[ \t]*(skip|todo)\S*'
                      r'[ \t]*(.*))?$', re.I | re.M)
@@ -62,6 +66,15 @@ def outcomes(test):
         yield name, 'failed', f'{result}, status {test.get("returncode")}'
 
 
+def ending(test):
+    """The last lines of what a failed test said; nothing of one that passed."""
+    if test['result'] in PASSED + ('SKIP',):
+        return []
+    lines = (test.get('stdout', '') + '\n' + test.get('stderr', '')).splitlines()
+    return [line[:LINE_LENGTH] for line in lines
+            if line.strip() and not line.startswith('ok ')][-LAST_LINES:]
+
+
 def entry(line):
     """One line of the log; one cut short is a failure too."""
     try:
@@ -70,13 +83,17 @@ def entry(line):
         return {'name': 'log', 'result': 'UNREADABLE'}
 
 
-def stage_outcomes(build, status):
-    """Yields (name, outcome, reason) for one build directory. A build that
-    failed, or tested nothing, counts as one failure."""
+def read_log(build):
+    """The tests of one build directory."""
     log = pathlib.Path(build, 'meson-logs', 'testlog.json')
     text = log.read_text(errors='replace') if log.exists() else ''
-    found = [outcome for line in text.splitlines() if line.strip()
-             for outcome in outcomes(entry(line))]
+    return [entry(line) for line in text.splitlines() if line.strip()]
+
+
+def stage_outcomes(tests, status):
+    """Yields (name, outcome, reason) for one build directory. A build that
+    failed, or tested nothing, counts as one failure."""
+    found = [outcome for test in tests for outcome in outcomes(test)]
     yield from found
     if status != 0 and all(outcome != 'failed' for _, outcome, _ in found):
         yield 'build', 'failed', f'ended with status {status}'
@@ -85,9 +102,13 @@ def stage_outcomes(build, status):
 
 
 def main(arguments):
-    every = [(build, *outcome)
-             for build, _, status in (a.rpartition('=') for a in arguments)
-             for outcome in stage_outcomes(build, int(status))]
+    every = []
+    for build, _, status in (a.rpartition('=') for a in arguments):
+        tests = read_log(build)
+        every += [(build, *o) for o in stage_outcomes(tests, int(status))]
+        for test in tests:
+            for line in ending(test):
+                print(f'{build}: {test["name"]}: {line}')
     for wanted in ('skipped', 'failed'):
         for build, name, outcome, reason in every:
             if outcome == wanted:

@@ -154,6 +154,12 @@ def main(source):
         log = {'build/meson-logs/testlog.json': json.dumps(entry) + '\n'}
         cases.run(f'tally: {name}', script, log, int(' 0 failed' not in expected),
                   f'^{expected}\nexit', ['build=0'])
+    broken = {'name': 'a test', 'result': 'ERROR', 'returncode': -6,
+              'stdout': '1..1\nok 1 - a\n', 'stderr': 'a.c:1: why\n'}
+    log = {'build/meson-logs/testlog.json': json.dumps(broken) + '\n'}
+    cases.run('tally: repeats what a failed test said', script, log, 1,
+              r'^build: a test: 1\.\.1\nbuild: a test: a\.c:1: why\n'
+              'failed: build: a test: ERROR, status -6\n', ['build=0'])
     cases.run('tally: counts a failed build', script, {}, 1,
               '^0 passed, 1 failed, 0 skipped\nexit', ['build=1'])
     cases.run('tally: counts a build that tested nothing', script, {}, 1,

@@ -20,6 +20,14 @@
 
 #define FOLDER "/dev/shm"
 
+/* How often a lock is tried, and how long others may keep it: far longer than
+ * they need, unless they were stopped. */
+#define LOCK_SLICE_NS 200000
+#define LOCK_PATIENCE_NS INT64_C (1000000000)
+/* What one slice counts for at most. More has passed where we did not run, and
+ * then perhaps neither did they: a machine that was paused or is overloaded. */
+#define LOCK_SLICE_MAX_NS INT64_C (4000000)
+
 struct path {
   char chars[sizeof (FOLDER) + 1 + NAME_MAX];
 };
@@ -194,11 +202,17 @@ xmem_shm_try_lock (int fd, unsigned byte)
 bool
 xmem_shm_lock (int fd, unsigned byte, int64_t deadline)
 {
-  const struct timespec slice = { .tv_nsec = 200000 };
+  const struct timespec slice = { .tv_nsec = LOCK_SLICE_NS };
+  int64_t patience = LOCK_PATIENCE_NS;
+  int64_t last = xmem_clock_now ();
 
   while (!xmem_shm_try_lock (fd, byte)) {
-    if (xmem_clock_now () >= deadline)
+    int64_t now = xmem_clock_now ();
+
+    patience -= now - last < LOCK_SLICE_MAX_NS ? now - last : LOCK_SLICE_MAX_NS;
+    if (now >= deadline || patience <= 0)
       return false;
+    last = now;
     nanosleep (&slice, NULL);
   }
   return true;

@@ -44,7 +44,8 @@ int xmem_shm_unlink (const char *name, struct xmem_error *error);
 /* Whether this fd has the byte's lock now. */
 bool xmem_shm_try_lock (int fd, unsigned byte);
 
-/* The same, asking until the deadline. */
+/* The same, asking until the deadline, and no longer than a second in which the
+ * others could let go of it. */
 bool xmem_shm_lock (int fd, unsigned byte, int64_t deadline);
 
 void xmem_shm_unlock (int fd, unsigned byte, unsigned n_bytes);

@@ -27,8 +27,6 @@
 #include "pool/pool.h"
 
 #define DEFAULT_MODE 0600
-/* For what takes microseconds in a process that has not been stopped. */
-#define LOCK_WAIT_NS INT64_C (1000000000)
 #define ATTACH_LOOKS 10
 
 struct xmem_named {
@@ -64,7 +62,7 @@ xmem_named_close (struct xmem_pool *pool)
 static int
 lock_name (int fd, struct xmem_error *error)
 {
-  if (xmem_shm_lock (fd, XMEM_LOCK_NAME, xmem_clock_deadline (LOCK_WAIT_NS)))
+  if (xmem_shm_lock (fd, XMEM_LOCK_NAME, XMEM_DEADLINE_NEVER))
     return 0;
   return xmem_error_set (error, XMEM_IN_USE, 0,
       "another process has been attaching to the pool for a second; was it "
@@ -83,10 +81,7 @@ int
 xmem_named_lock_growth (
     struct xmem_pool *pool, int64_t deadline, struct xmem_error *error)
 {
-  int64_t enough = xmem_clock_deadline (LOCK_WAIT_NS);
-
-  if (xmem_shm_lock (pool->named->lock_fd, XMEM_LOCK_GROWTH,
-          deadline < enough ? deadline : enough))
+  if (xmem_shm_lock (pool->named->lock_fd, XMEM_LOCK_GROWTH, deadline))
     return 0;
   return xmem_error_set (error, XMEM_FULL, 0,
       "another process has been growing the pool for a second; was it "
