@@ -26,6 +26,7 @@
 #include "incoming.h"
 #include "interruption.h"
 #include "qos.h"
+#include "settings.h"
 #include "srcpad.h"
 #include "text.h"
 #include "timeline.h"
@@ -57,7 +58,9 @@ enum {
   PROP_CUDA_IO_MODE,
   PROP_CUDA_COMPLETE,
   PROP_STATS,
+  N_PROPERTIES
 };
+static GParamSpec *specs[N_PROPERTIES];
 
 struct _GstXmemSrc {
   GstPushSrc parent;
@@ -746,104 +749,43 @@ make_stats (GstXmemSrc *self)
   return structure;
 }
 
+static const gsize settings[N_PROPERTIES] = {
+  [PROP_SOCKET_PATH] = G_STRUCT_OFFSET (GstXmemSrc, socket_path),
+  [PROP_DELIVERY] = G_STRUCT_OFFSET (GstXmemSrc, delivery),
+  [PROP_MAX_BUFFERS] = G_STRUCT_OFFSET (GstXmemSrc, max_buffers),
+  [PROP_CONNECTION_TIMEOUT] = G_STRUCT_OFFSET (GstXmemSrc, connection_timeout),
+  [PROP_ON_DISCONNECT] = G_STRUCT_OFFSET (GstXmemSrc, on_disconnect),
+  [PROP_ON_EOS] = G_STRUCT_OFFSET (GstXmemSrc, on_eos),
+  [PROP_RECONNECT_INTERVAL] = G_STRUCT_OFFSET (GstXmemSrc, reconnect_interval),
+  [PROP_ADD_REFERENCE_TIMESTAMP_META] =
+      G_STRUCT_OFFSET (GstXmemSrc, add_reference_timestamps),
+  [PROP_CUDA_IO_MODE] = G_STRUCT_OFFSET (GstXmemSrc, cuda_io_mode),
+  [PROP_CUDA_COMPLETE] = G_STRUCT_OFFSET (GstXmemSrc, cuda_complete),
+};
+
 static void
 gst_xmem_src_set_property (
     GObject *object, guint id, const GValue *value, GParamSpec *pspec)
 {
-  GstXmemSrc *self = GST_XMEM_SRC (object);
-
-  if (id == PROP_IS_LIVE) {
-    gst_base_src_set_live (GST_BASE_SRC (self), g_value_get_boolean (value));
-    return;
-  }
-  GST_OBJECT_LOCK (self);
-  switch (id) {
-    case PROP_SOCKET_PATH:
-      g_free (self->socket_path);
-      self->socket_path = g_value_dup_string (value);
-      if (!self->socket_path)
-        self->socket_path = g_strdup (DEFAULT_SOCKET_PATH);
-      break;
-    case PROP_DELIVERY:
-      self->delivery = g_value_get_enum (value);
-      break;
-    case PROP_MAX_BUFFERS:
-      self->max_buffers = g_value_get_uint (value);
-      break;
-    case PROP_CONNECTION_TIMEOUT:
-      self->connection_timeout = g_value_get_uint (value);
-      break;
-    case PROP_ON_DISCONNECT:
-      self->on_disconnect = g_value_get_enum (value);
-      break;
-    case PROP_ON_EOS:
-      self->on_eos = g_value_get_enum (value);
-      break;
-    case PROP_RECONNECT_INTERVAL:
-      self->reconnect_interval = g_value_get_uint (value);
-      break;
-    case PROP_ADD_REFERENCE_TIMESTAMP_META:
-      self->add_reference_timestamps = g_value_get_boolean (value);
-      break;
-    case PROP_CUDA_IO_MODE:
-      self->cuda_io_mode = g_value_get_enum (value);
-      break;
-    case PROP_CUDA_COMPLETE:
-      self->cuda_complete = g_value_get_boolean (value);
-      break;
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
-  }
-  GST_OBJECT_UNLOCK (self);
+  if (id == PROP_IS_LIVE)
+    gst_base_src_set_live (GST_BASE_SRC (object), g_value_get_boolean (value));
+  else
+    gst_xmem_settings_set (object, settings, id, value, pspec);
 }
 
 static void
 gst_xmem_src_get_property (
     GObject *object, guint id, GValue *value, GParamSpec *pspec)
 {
-  GstXmemSrc *self = GST_XMEM_SRC (object);
-
   switch (id) {
-    case PROP_SOCKET_PATH:
-      GST_OBJECT_LOCK (self);
-      g_value_set_string (value, self->socket_path);
-      GST_OBJECT_UNLOCK (self);
-      break;
     case PROP_IS_LIVE:
-      g_value_set_boolean (value, gst_base_src_is_live (GST_BASE_SRC (self)));
-      break;
-    case PROP_DELIVERY:
-      g_value_set_enum (value, self->delivery);
-      break;
-    case PROP_MAX_BUFFERS:
-      g_value_set_uint (value, self->max_buffers);
-      break;
-    case PROP_CONNECTION_TIMEOUT:
-      g_value_set_uint (value, self->connection_timeout);
-      break;
-    case PROP_ON_DISCONNECT:
-      g_value_set_enum (value, self->on_disconnect);
-      break;
-    case PROP_ON_EOS:
-      g_value_set_enum (value, self->on_eos);
-      break;
-    case PROP_RECONNECT_INTERVAL:
-      g_value_set_uint (value, self->reconnect_interval);
-      break;
-    case PROP_ADD_REFERENCE_TIMESTAMP_META:
-      g_value_set_boolean (value, self->add_reference_timestamps);
-      break;
-    case PROP_CUDA_IO_MODE:
-      g_value_set_enum (value, self->cuda_io_mode);
-      break;
-    case PROP_CUDA_COMPLETE:
-      g_value_set_boolean (value, self->cuda_complete);
+      g_value_set_boolean (value, gst_base_src_is_live (GST_BASE_SRC (object)));
       break;
     case PROP_STATS:
-      g_value_take_boxed (value, make_stats (self));
+      g_value_take_boxed (value, make_stats (GST_XMEM_SRC (object)));
       break;
     default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+      gst_xmem_settings_get (object, settings, id, value, pspec);
   }
 }
 
@@ -860,68 +802,59 @@ gst_xmem_src_finalize (GObject *object)
 static void
 install_properties (GObjectClass *klass)
 {
-  const GParamFlags rw =
-      G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY;
+  const GParamFlags rw = GST_XMEM_SETTING;
   const GParamFlags ro = G_PARAM_READABLE | G_PARAM_STATIC_STRINGS;
 
-  g_object_class_install_property (klass, PROP_SOCKET_PATH,
-      g_param_spec_string ("socket-path", "Socket path",
-          "Where the producer is: a name in a runtime folder, a path with a "
-          "slash, or @name in the abstract namespace",
-          DEFAULT_SOCKET_PATH, rw));
-  g_object_class_install_property (klass, PROP_IS_LIVE,
-      g_param_spec_boolean ("is-live", "Is live",
-          "Map times by clock, as a live source; false keeps the producer's "
-          "running times",
-          TRUE, rw));
-  g_object_class_install_property (klass, PROP_DELIVERY,
-      g_param_spec_enum ("delivery", "Delivery",
-          "Which frames to get when this pipeline is slower than the producer",
-          gst_xmem_delivery_get_type (), XMEM_DELIVERY_LATEST, rw));
-  g_object_class_install_property (klass, PROP_MAX_BUFFERS,
+  specs[PROP_SOCKET_PATH] = g_param_spec_string ("socket-path", "Socket path",
+      "Where the producer is: a name in a runtime folder, a path with a "
+      "slash, or @name in the abstract namespace",
+      DEFAULT_SOCKET_PATH, rw);
+  specs[PROP_IS_LIVE] = g_param_spec_boolean ("is-live", "Is live",
+      "Map times by clock, as a live source; false keeps the producer's "
+      "running times",
+      TRUE, rw);
+  specs[PROP_DELIVERY] = g_param_spec_enum ("delivery", "Delivery",
+      "Which frames to get when this pipeline is slower than the producer",
+      gst_xmem_delivery_get_type (), XMEM_DELIVERY_LATEST, rw);
+  specs[PROP_MAX_BUFFERS] =
       g_param_spec_uint ("max-buffers", "Maximum of buffers",
           "How many frames to hold at once; the producer may grant fewer. When "
           "this pipeline keeps more, frames are copied out",
-          1, XMEM_MAX_GRANT, DEFAULT_MAX_BUFFERS, rw));
-  g_object_class_install_property (klass, PROP_CONNECTION_TIMEOUT,
+          1, XMEM_MAX_GRANT, DEFAULT_MAX_BUFFERS, rw);
+  specs[PROP_CONNECTION_TIMEOUT] =
       g_param_spec_uint ("connection-timeout", "Connection timeout",
           "Seconds to wait for a producer that is not there yet (0 = no limit)",
-          0, G_MAXUINT, DEFAULT_CONNECTION_TIMEOUT, rw));
-  g_object_class_install_property (klass, PROP_ON_DISCONNECT,
-      g_param_spec_enum ("on-disconnect", "On disconnect",
-          "What to do when the producer stops or dies without an end of stream",
-          gst_xmem_on_disconnect_get_type (), GST_XMEM_ON_DISCONNECT_RECONNECT,
-          rw));
-  g_object_class_install_property (klass, PROP_ON_EOS,
-      g_param_spec_enum ("on-eos", "On end of stream",
-          "What to do when the producer's stream ends",
-          gst_xmem_on_eos_get_type (), GST_XMEM_ON_EOS_EOS, rw));
-  g_object_class_install_property (klass, PROP_RECONNECT_INTERVAL,
-      g_param_spec_uint ("reconnect-interval", "Reconnect interval",
-          "Milliseconds between two looks for a producer", 1, G_MAXINT,
-          DEFAULT_RECONNECT_INTERVAL, rw));
-  g_object_class_install_property (klass, PROP_ADD_REFERENCE_TIMESTAMP_META,
-      g_param_spec_boolean ("add-reference-timestamp-meta",
-          "Add reference timestamp metas",
-          "Add to each buffer the producer's own pts (timestamp/x-xmem-pts) "
-          "and "
-          "the CLOCK_MONOTONIC time of its capture (timestamp/x-xmem-capture)",
-          FALSE, rw));
-  g_object_class_install_property (klass, PROP_CUDA_IO_MODE,
-      g_param_spec_enum ("cuda-io-mode", "CUDA IO mode",
-          "What to hand out of frames in CUDA memory",
-          gst_xmem_cuda_io_mode_get_type (), GST_XMEM_CUDA_IO_IMPORT, rw));
-  g_object_class_install_property (klass, PROP_CUDA_COMPLETE,
+          0, G_MAXUINT, DEFAULT_CONNECTION_TIMEOUT, rw);
+  specs[PROP_ON_DISCONNECT] = g_param_spec_enum ("on-disconnect",
+      "On disconnect",
+      "What to do when the producer stops or dies without an end of stream",
+      gst_xmem_on_disconnect_get_type (), GST_XMEM_ON_DISCONNECT_RECONNECT, rw);
+  specs[PROP_ON_EOS] = g_param_spec_enum ("on-eos", "On end of stream",
+      "What to do when the producer's stream ends", gst_xmem_on_eos_get_type (),
+      GST_XMEM_ON_EOS_EOS, rw);
+  specs[PROP_RECONNECT_INTERVAL] = g_param_spec_uint ("reconnect-interval",
+      "Reconnect interval", "Milliseconds between two looks for a producer", 1,
+      G_MAXINT, DEFAULT_RECONNECT_INTERVAL, rw);
+  specs[PROP_ADD_REFERENCE_TIMESTAMP_META] = g_param_spec_boolean (
+      "add-reference-timestamp-meta", "Add reference timestamp metas",
+      "Add to each buffer the producer's own pts (timestamp/x-xmem-pts) "
+      "and "
+      "the CLOCK_MONOTONIC time of its capture (timestamp/x-xmem-capture)",
+      FALSE, rw);
+  specs[PROP_CUDA_IO_MODE] = g_param_spec_enum ("cuda-io-mode", "CUDA IO mode",
+      "What to hand out of frames in CUDA memory",
+      gst_xmem_cuda_io_mode_get_type (), GST_XMEM_CUDA_IO_IMPORT, rw);
+  specs[PROP_CUDA_COMPLETE] =
       g_param_spec_boolean ("cuda-complete", "CUDA complete",
           "Have the producer wait until frames in CUDA memory are written, "
           "where "
           "CUDA events cannot be shared (containers without a common /dev/shm)",
-          FALSE, rw));
-  g_object_class_install_property (klass, PROP_STATS,
-      g_param_spec_boxed ("stats", "Statistics",
-          "Frames received, lost, copied, repacked, held; one-way latency in "
-          "ns; metas that were not understood, by name",
-          GST_TYPE_STRUCTURE, ro));
+          FALSE, rw);
+  specs[PROP_STATS] = g_param_spec_boxed ("stats", "Statistics",
+      "Frames received, lost, copied, repacked, held; one-way latency in "
+      "ns; metas that were not understood, by name",
+      GST_TYPE_STRUCTURE, ro);
+  g_object_class_install_properties (klass, N_PROPERTIES, specs);
 }
 
 static void
@@ -975,18 +908,12 @@ on_push (GstPad *pad, GstPadProbeInfo *info, gpointer interruption)
 static void
 gst_xmem_src_init (GstXmemSrc *self)
 {
+  gst_xmem_settings_init (G_OBJECT (self), settings, specs, N_PROPERTIES);
   gst_xmem_srcpad_init (GST_BASE_SRC (self), &self->hold_stream_start);
   gst_pad_add_probe (GST_BASE_SRC_PAD (self), GST_PAD_PROBE_TYPE_BUFFER,
       on_push, &self->interruption, NULL);
-  self->socket_path = g_strdup (DEFAULT_SOCKET_PATH);
-  self->delivery = XMEM_DELIVERY_LATEST;
-  self->max_buffers = DEFAULT_MAX_BUFFERS;
-  self->connection_timeout = DEFAULT_CONNECTION_TIMEOUT;
-  self->on_disconnect = GST_XMEM_ON_DISCONNECT_RECONNECT;
-  self->on_eos = GST_XMEM_ON_EOS_EOS;
   gst_xmem_gpu_init (&self->gpu, GST_ELEMENT (self));
   self->format.gpu = &self->gpu;
-  self->reconnect_interval = DEFAULT_RECONNECT_INTERVAL;
   gst_xmem_tally_init (&self->metas_dropped);
   gst_xmem_interruption_init (&self->interruption);
   gst_base_src_set_live (GST_BASE_SRC (self), TRUE);
