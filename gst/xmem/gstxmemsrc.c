@@ -29,7 +29,7 @@
 #include "settings.h"
 #include "srcpad.h"
 #include "text.h"
-#include "timeline.h"
+#include "times.h"
 #include "uri.h"
 
 GST_DEBUG_CATEGORY (gst_xmem_src_debug); /* connection.c's too */
@@ -39,10 +39,6 @@ GST_DEBUG_CATEGORY (gst_xmem_src_debug); /* connection.c's too */
 #define DEFAULT_MAX_BUFFERS 4
 #define DEFAULT_CONNECTION_TIMEOUT 5 /* s */
 #define DEFAULT_RECONNECT_INTERVAL 20 /* ms */
-
-/* Where running time 0 lies in our segment when times come before it, as
- * GstVideoEncoder does. */
-#define NEGATIVE_TIMES_START (1000 * GST_SECOND * 60 * 60)
 
 enum {
   PROP_0,
@@ -87,16 +83,10 @@ struct _GstXmemSrc {
   GstCaps *caps; /* of the stream, NULL without */
   GstXmemIncomingFormat format;
   GstXmemGpu gpu;
-  GstXmemTimeline timeline;
-  GstClockTimeDiff reported_shift; /* of running times */
+  GstXmemTimes times; /* with fields under the object lock */
   GstXmemQos qos;
   gint hold_stream_start; /* atomic; see srcpad.h */
   GstXmemInterruption interruption; /* any thread's */
-
-  GstClockTimeDiff running_offset; /* our running times minus the producer's;
-                                      under the object lock */
-  GstClockTime resumed; /* CLOCK_MONOTONIC when PLAYING began; under the object
-                           lock */
 
   /* Figures, under the object lock */
   guint64 frames_repacked;
@@ -174,8 +164,7 @@ gst_xmem_src_start (GstBaseSrc *src)
                       ? (gint64) self->connection_timeout * GST_SECOND
                       : XMEM_WAIT_FOREVER,
   };
-  gst_xmem_timeline_init (&self->timeline, gst_base_src_is_live (src));
-  self->reported_shift = 0;
+  gst_xmem_times_start (&self->times);
   g_atomic_int_set (&self->hold_stream_start, TRUE);
   gst_xmem_qos_reset (&self->qos);
   self->format.is_video = self->format.is_audio = FALSE;
@@ -240,11 +229,8 @@ gst_xmem_src_change_state (GstElement *element, GstStateChange transition)
   GstXmemSrc *self = GST_XMEM_SRC (element);
   GstStateChangeReturn r;
 
-  if (transition == GST_STATE_CHANGE_PAUSED_TO_PLAYING) {
-    GST_OBJECT_LOCK (self);
-    self->resumed = gst_util_get_timestamp ();
-    GST_OBJECT_UNLOCK (self);
-  }
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_PLAYING)
+    gst_xmem_times_resume (&self->times);
   if (transition == GST_STATE_CHANGE_PLAYING_TO_PAUSED)
     gst_xmem_interruption_begin_pause (&self->interruption);
   r = GST_ELEMENT_CLASS (gst_xmem_src_parent_class)
@@ -345,9 +331,8 @@ send_upstream (GstXmemSrc *self, GstEvent *event)
   GstXmemEvent out;
   int r = XMEM_GONE;
 
+  time = gst_xmem_times_unmap (&self->times, time);
   GST_OBJECT_LOCK (self);
-  if (time != XMEM_TIME_NONE)
-    time = gst_xmem_time_add (time, -self->running_offset);
   gst_xmem_event_write (&out, event, &GST_BASE_SRC (self)->segment, time);
   if (self->subscriber)
     r = xmem_subscriber_send_event (self->subscriber, &out.event, &error);
@@ -374,140 +359,6 @@ gst_xmem_src_is_seekable (GstBaseSrc *src)
 
 /* --- receiving ----------------------------------------------------------- */
 
-static gboolean
-is_before_zero (gint64 time)
-{
-  return time != XMEM_TIME_NONE && time < 0;
-}
-
-/* From the first time before running time 0 on (decoding times of a stream
- * with B-frames, a frame that began before its segment) there is a segment
- * that can say so. */
-static void
-start_segment (GstXmemSrc *self, const struct xmem_frame_info *info)
-{
-  GstSegment segment;
-
-  if (self->timeline.live || self->timeline.shift != 0
-      || (!is_before_zero (info->pts) && !is_before_zero (info->dts)))
-    return;
-  gst_segment_init (&segment, GST_FORMAT_TIME);
-  segment.start = segment.position = NEGATIVE_TIMES_START;
-  gst_base_src_new_segment (GST_BASE_SRC (self), &segment);
-  self->timeline.shift = NEGATIVE_TIMES_START;
-}
-
-/* Tells the application by how much running times are shifted now, whenever
- * that is not what it was told last. */
-static void
-report_shift (GstXmemSrc *self)
-{
-  GstClockTimeDiff shift = gst_xmem_time_add (self->timeline.shift,
-      -(GstClockTimeDiff) GST_BASE_SRC (self)->segment.start);
-
-  if (shift == self->reported_shift)
-    return;
-  self->reported_shift = shift;
-  GST_INFO_OBJECT (self, "all times are shifted by %" GST_STIME_FORMAT,
-      GST_STIME_ARGS (shift));
-  gst_element_post_message (
-      GST_ELEMENT (self), gst_message_new_element (GST_OBJECT (self),
-                              gst_structure_new ("xmem-time-shift", "shift",
-                                  G_TYPE_INT64, (gint64) shift, NULL)));
-}
-
-/* What to add to times that arrive now. */
-static GstClockTimeDiff
-time_offset (GstXmemSrc *self, const struct xmem_stream_info *stream,
-    const struct xmem_frame_info *info)
-{
-  GstClockTimeDiff offset;
-  GstClockTime resumed;
-
-  GST_OBJECT_LOCK (self);
-  resumed = self->resumed;
-  GST_OBJECT_UNLOCK (self);
-  gst_xmem_timeline_resume (&self->timeline, resumed);
-  start_segment (self, info);
-  offset = gst_xmem_timeline_offset (
-      &self->timeline, GST_ELEMENT (self), stream, info);
-  report_shift (self);
-  GST_OBJECT_LOCK (self);
-  self->running_offset = gst_xmem_time_add (
-      offset, -(GstClockTimeDiff) GST_BASE_SRC (self)->segment.start);
-  GST_OBJECT_UNLOCK (self);
-  return offset;
-}
-
-static void
-set_times (GstXmemSrc *self, struct xmem_frame *frame, GstBuffer *buffer)
-{
-  const struct xmem_frame_info *info = xmem_frame_get_info (frame);
-  GstClockTimeDiff offset =
-      time_offset (self, xmem_frame_get_stream (frame), info);
-
-  /* With do-timestamp the base class sets them to when a buffer arrives. */
-  if (!gst_base_src_get_do_timestamp (GST_BASE_SRC (self))) {
-    GST_BUFFER_PTS (buffer) = gst_xmem_timeline_map (info->pts, offset);
-    GST_BUFFER_DTS (buffer) = gst_xmem_timeline_map (info->dts, offset);
-  }
-  GST_BUFFER_DURATION (buffer) = info->duration;
-  GST_BUFFER_OFFSET (buffer) = info->offset;
-  GST_BUFFER_OFFSET_END (buffer) = info->offset_end;
-  GST_BUFFER_FLAG_SET (buffer, info->flags & ~(GST_MINI_OBJECT_FLAG_LAST - 1)
-                                   & ~GST_BUFFER_FLAG_TAG_MEMORY);
-  if (self->add_reference_timestamps)
-    gst_xmem_history_add_times (buffer, info);
-}
-
-/* Whether a frame has waited while this live source was PAUSED. Who wants every
- * frame gets it all the same. */
-static gboolean
-is_outdated (GstXmemSrc *self, struct xmem_frame *frame)
-{
-  GstClockTime resumed;
-
-  GST_OBJECT_LOCK (self);
-  resumed = self->resumed;
-  GST_OBJECT_UNLOCK (self);
-  return self->timeline.live && self->timeline.started
-         && self->delivery == XMEM_DELIVERY_LATEST
-         && xmem_frame_get_published_ns (frame) < resumed;
-}
-
-/* A time of an event that arrives now, in our segment. */
-static GstClockTime
-map_event_time (
-    GstXmemSrc *self, const struct xmem_stream_info *stream, gint64 time)
-{
-  const struct xmem_stream_info unknown = { .base_time_ns = XMEM_NONE };
-  struct xmem_frame_info info;
-
-  if (time == XMEM_TIME_NONE)
-    return GST_CLOCK_TIME_NONE;
-  xmem_frame_info_init (&info);
-  info.pts = time;
-  return gst_xmem_timeline_map (
-      time, time_offset (self, stream ? stream : &unknown, &info));
-}
-
-/* The producer has flushed. Its running time may begin anew, and so does ours;
- * a live one goes on. */
-static GstEvent *
-take_flush (GstXmemSrc *self, GstEvent *event)
-{
-  gboolean reset_time;
-
-  gst_event_parse_flush_stop (event, &reset_time);
-  if (self->timeline.live && reset_time) {
-    gst_event_unref (event);
-    return gst_event_new_flush_stop (FALSE);
-  }
-  if (reset_time)
-    gst_xmem_timeline_init (&self->timeline, FALSE);
-  return event;
-}
-
 /* Pushes the event that comes before the next frame. */
 static GstFlowReturn
 handle_event (GstXmemSrc *self)
@@ -532,10 +383,10 @@ handle_event (GstXmemSrc *self)
     return flow;
   }
   event = gst_xmem_received_take (&received,
-      map_event_time (self, stream, received.time),
+      gst_xmem_times_map (&self->times, stream, received.time),
       &GST_BASE_SRC (self)->segment);
   if (event && GST_EVENT_TYPE (event) == GST_EVENT_FLUSH_STOP)
-    event = take_flush (self, event);
+    event = gst_xmem_times_flush (&self->times, event);
   if (event)
     gst_xmem_srcpad_push (GST_BASE_SRC (self), event);
   return GST_FLOW_OK;
@@ -547,8 +398,7 @@ begin_anew (GstXmemSrc *self)
 {
   self->epoch = 0;
   self->next_sequence = XMEM_NONE;
-  if (self->timeline.started)
-    gst_xmem_timeline_renew (&self->timeline);
+  gst_xmem_times_renew (&self->times);
 }
 
 static GstFlowReturn
@@ -649,7 +499,8 @@ gst_xmem_src_create (GstPushSrc *src, GstBuffer **buffer)
   }
   while ((flow = next_frame (self, &frame)) == GST_FLOW_OK
          && gst_xmem_interruption_wait (&self->interruption)
-         && is_outdated (self, frame))
+         && self->delivery == XMEM_DELIVERY_LATEST
+         && gst_xmem_times_is_outdated (&self->times, frame))
     xmem_frame_unref (frame);
   if (flow != GST_FLOW_OK)
     return flow;
@@ -661,11 +512,14 @@ gst_xmem_src_create (GstPushSrc *src, GstBuffer **buffer)
       flow = GST_FLOW_ERROR;
   }
   if (flow == GST_FLOW_OK) {
-    set_times (self, frame, *buffer);
+    gst_xmem_times_set (&self->times, frame, *buffer);
+    if (self->add_reference_timestamps)
+      gst_xmem_history_add_times (*buffer, xmem_frame_get_info (frame));
     mark_gap (self, frame, *buffer);
     GST_LOG_OBJECT (self, "frame %" G_GUINT64_FORMAT " %" GST_PTR_FORMAT,
         xmem_frame_get_sequence (frame), *buffer);
-    if (self->timeline.live && self->delivery == XMEM_DELIVERY_EVERY)
+    if (gst_base_src_is_live (GST_BASE_SRC (self))
+        && self->delivery == XMEM_DELIVERY_EVERY)
       gst_xmem_interruption_bring (&self->interruption, *buffer);
   }
   xmem_frame_unref (frame);
@@ -912,6 +766,7 @@ gst_xmem_src_init (GstXmemSrc *self)
   gst_xmem_srcpad_init (GST_BASE_SRC (self), &self->hold_stream_start);
   gst_pad_add_probe (GST_BASE_SRC_PAD (self), GST_PAD_PROBE_TYPE_BUFFER,
       on_push, &self->interruption, NULL);
+  gst_xmem_times_init (&self->times, GST_BASE_SRC (self));
   gst_xmem_gpu_init (&self->gpu, GST_ELEMENT (self));
   self->format.gpu = &self->gpu;
   gst_xmem_tally_init (&self->metas_dropped);
