@@ -28,7 +28,9 @@ begin (const char *mode, const char *address)
     .cuda_mode = strcmp (mode, "legacy") == 0 ? XMEM_CUDA_MODE_LEGACY
                                               : XMEM_CUDA_MODE_VMM };
   const struct xmem_publisher_params publisher_params = {
-    .struct_size = sizeof (publisher_params), .address = address
+    .struct_size = sizeof (publisher_params),
+    .address = address,
+    .flags = XMEM_PUBLISHER_NO_THREAD /* which might be who gives back */
   };
 
   double_load ();
