@@ -247,7 +247,7 @@ static void
 test_reader_legacy (void)
 {
   static const char *const fatal[] = { ALWAYS, "cuIpcOpenMemHandle",
-    "cuIpcOpenEventHandle", "cuStreamWaitEvent", NULL };
+    "cuMemGetAddressRange", "cuIpcOpenEventHandle", "cuStreamWaitEvent", NULL };
   struct harness_child producer;
 
   peer_start (&producer, "producer", "mode=legacy", NULL);

@@ -459,6 +459,7 @@ peer_hear_summary (
 {
   char line[HARNESS_LINE_MAX];
 
+  *summary_out = (struct peer_summary){ 0 };
   harness_hear (child, line);
   g_assert_cmpint (
       sscanf (line,

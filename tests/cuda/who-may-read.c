@@ -132,6 +132,24 @@ test_late_joiners (void)
   peer_stop (&producer);
 }
 
+/* Where events cannot cross a frame is complete without having been asked to. */
+static void
+test_late_for_what_is_complete (void)
+{
+  struct harness_child producer, consumer;
+  struct peer_summary summary;
+
+  peer_start (
+      &producer, "producer", "replay-last", "FAKE_CUDA_WITHOUT=events", NULL);
+  peer_ask (&producer, "publish 1");
+  peer_start (&consumer, "consumer", "complete", NULL);
+  harness_tell (&consumer, "next 1");
+  peer_hear_summary (&consumer, &summary);
+  g_assert_cmpuint (summary.n_good, ==, 1);
+  peer_stop (&consumer);
+  peer_stop (&producer);
+}
+
 /* Who joins too late to be offered a frame is told the same about it. */
 static void
 test_late_and_not_asked_for (void)
@@ -163,6 +181,7 @@ main (int argc, char **argv)
   harness_add ("/without-read-only-memory", test_without_read_only_memory);
   harness_add ("/context-of-the-application", test_context_of_the_application);
   harness_add ("/late-joiners", test_late_joiners);
+  harness_add ("/late-for-what-is-complete", test_late_for_what_is_complete);
   harness_add ("/late-and-not-asked-for", test_late_and_not_asked_for);
   return g_test_run ();
 }

@@ -14,7 +14,7 @@ static int
 wait_for_writer (
     const struct xmem_cuda_bytes *bytes, void *stream, struct xmem_error *error)
 {
-  return bytes->memory ? xmem_cuda_memory_wait (
+  return bytes->memory ? xmem_cuda_memory_wait_here (
              bytes->memory, bytes->offset, stream, error)
                        : 0;
 }

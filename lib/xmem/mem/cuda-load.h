@@ -27,6 +27,7 @@
   F (cuCtxEnablePeerAccess)          \
   F (cuMemAlloc_v2)                  \
   F (cuMemFree_v2)                   \
+  F (cuMemGetAddressRange_v2)        \
   F (cuMemGetAllocationGranularity)  \
   F (cuMemCreate)                    \
   F (cuMemRelease)                   \

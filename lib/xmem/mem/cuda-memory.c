@@ -512,20 +512,33 @@ xmem_cuda_memory_record (struct xmem_cuda_memory *memory, uint64_t offset,
 }
 
 int
-xmem_cuda_memory_wait (struct xmem_cuda_memory *memory, uint64_t offset,
+xmem_cuda_memory_wait_here (struct xmem_cuda_memory *memory, uint64_t offset,
     void *stream, struct xmem_error *error)
 {
   CUevent event = event_at (memory, offset);
   const struct xmem_cuda_driver *cuda;
-  xmem_cuda_auto_leave bool entered = false;
   int r;
 
   if (!event)
     return 0;
-  r = enter (memory, &cuda, &entered, error);
+  r = xmem_cuda_load (&cuda, error);
   return r == 0 ? xmem_cuda_call (cuda, error,
              "cannot wait for a frame on a stream", cuStreamWaitEvent, stream,
              event, CU_EVENT_WAIT_DEFAULT)
+                : r;
+}
+
+int
+xmem_cuda_memory_wait (struct xmem_cuda_memory *memory, uint64_t offset,
+    void *stream, struct xmem_error *error)
+{
+  xmem_cuda_auto_leave bool entered = false;
+  int r;
+
+  if (!event_at (memory, offset))
+    return 0;
+  r = xmem_cuda_enter (memory->context, &entered, error);
+  return r == 0 ? xmem_cuda_memory_wait_here (memory, offset, stream, error)
                 : r;
 }
 

@@ -40,6 +40,13 @@ struct xmem_cuda_memory {
   CUevent spares[XMEM_CUDA_MAX_SPARES];
 };
 
+/* --- cuda-memory.c ------------------------------------------------------- */
+
+/* As xmem_cuda_memory_wait (), with the stream's context current, which may be
+ * another than the memory's: the default streams are those of the current one. */
+int xmem_cuda_memory_wait_here (struct xmem_cuda_memory *memory,
+    uint64_t offset, void *stream, struct xmem_error *error);
+
 /* --- cuda-share.c; the context is current -------------------------------- */
 
 /* Allocates so that other processes can be let in. */

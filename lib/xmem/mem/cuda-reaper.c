@@ -4,13 +4,17 @@
  *
  * An event is recorded behind the work. One thread of the process, "xmem-cuda",
  * looks whether it has come; it is started when there is something to wait for,
- * and ends when there was nothing for a second. Events are kept with the memory
- * that was read, for its next reader.
+ * and ends when there was nothing for a second. It never waits in the driver:
+ * a stream that is slow, or waits for ever for what a killed process was to
+ * write, delays no frame but its own. Events are kept with the memory that was
+ * read, for its next reader.
  *
- * Threads: any; `lock` guards the queue and the spare events. It is not held
+ * Where the driver cannot record an event behind all streams of a context, the
+ * context itself must be waited for, which another thread does, "xmem-cuda-all".
+ *
+ * Threads: any; `lock` guards the queues and the spare events. It is not held
  * while the driver is waited for, nor while a done function runs. */
 #include <signal.h>
-#include <time.h>
 
 #include <xmem/cuda.h>
 
@@ -19,8 +23,10 @@
 #include "mem/cuda-memory.h"
 
 #define IDLE_NS INT64_C (1000000000)
-/* Between two looks at the events of several streams. */
-#define POLL_NS 200000
+/* Between two looks while nothing ends or comes: half as long again each time,
+ * so that a frame comes back late by a part of the time that it took. */
+#define FIRST_PAUSE_NS INT64_C (50000)
+#define LAST_PAUSE_NS INT64_C (20000000)
 
 static const char waiting[] = "cannot wait for a reader's work";
 
@@ -28,15 +34,21 @@ struct job {
   struct job *next;
   struct xmem_cuda_memory *memory; /* a reference */
   CUevent event; /* NULL: all that runs in the context */
-  void *stream;
   void (*done) (void *data);
   void *data;
 };
 
+/* A thread and what it has to do. */
+struct reaper {
+  const char *name;
+  bool running;
+  struct job *queue; /* the newest */
+  _Atomic uint32_t n_queued; /* a futex: counts on */
+};
+
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static bool running;
-static struct job *queue; /* the newest */
-static _Atomic uint32_t n_queued; /* a futex: counts on */
+static struct reaper of_events = { .name = "xmem-cuda" };
+static struct reaper of_contexts = { .name = "xmem-cuda-all" };
 
 /* --- events -------------------------------------------------------------- */
 
@@ -76,11 +88,13 @@ xmem_cuda_reaper_drop_spares (struct xmem_cuda_memory *memory)
 
 /* Whether the work is over, or has failed, which is an end too. */
 static bool
-is_over (const struct xmem_cuda_driver *cuda, const struct job *job)
+is_over (const struct job *job)
 {
+  const struct xmem_cuda_driver *cuda;
   xmem_cuda_auto_leave bool entered = false;
 
-  if (xmem_cuda_enter (job->memory->context, &entered, NULL) != 0)
+  if (xmem_cuda_load (&cuda, NULL) != 0
+      || xmem_cuda_enter (job->memory->context, &entered, NULL) != 0)
     return true;
   if (!job->event) {
     (void) cuda->cuCtxSynchronize ();
@@ -101,14 +115,14 @@ finish (struct job *job)
 
 /* Finishes what is over. Returns whether there was any. */
 static bool
-finish_some (const struct xmem_cuda_driver *cuda, struct job **jobs)
+finish_some (struct job **jobs)
 {
   bool any = false;
 
   while (*jobs) {
     struct job *job = *jobs;
 
-    if (!is_over (cuda, job)) {
+    if (!is_over (job)) {
       jobs = &job->next;
       continue;
     }
@@ -119,32 +133,15 @@ finish_some (const struct xmem_cuda_driver *cuda, struct job **jobs)
   return any;
 }
 
-/* Waits for the first of them, if they are in order; else a little. */
-static void
-wait_for_one (const struct xmem_cuda_driver *cuda, const struct job *jobs)
-{
-  const struct timespec little = { .tv_nsec = POLL_NS };
-  xmem_cuda_auto_leave bool entered = false;
-
-  for (const struct job *job = jobs; job; job = job->next)
-    if (job->stream != jobs->stream
-        || job->memory->context != jobs->memory->context) {
-      nanosleep (&little, NULL);
-      return;
-    }
-  if (xmem_cuda_enter (jobs->memory->context, &entered, NULL) == 0)
-    (void) cuda->cuEventSynchronize (jobs->event);
-}
-
-/* Puts what is queued behind the jobs. */
-static void
-take_queue (struct job **jobs)
+/* Puts what is queued behind the jobs. Returns whether there was any. */
+static bool
+take_queue (struct reaper *reaper, struct job **jobs)
 {
   struct job *oldest = NULL;
   struct job *next;
   xmem_scoped_lock (&lock);
 
-  for (struct job *job = xmem_steal_ptr (queue); job; job = next) {
+  for (struct job *job = xmem_steal_ptr (reaper->queue); job; job = next) {
     next = job->next;
     job->next = oldest;
     oldest = job;
@@ -152,96 +149,103 @@ take_queue (struct job **jobs)
   while (*jobs)
     jobs = &(*jobs)->next;
   *jobs = oldest;
+  return oldest != NULL;
 }
 
 /* Nothing came for a while. Whether the thread may end. */
 static bool
-may_end (void)
+may_end (struct reaper *reaper)
 {
   xmem_scoped_lock (&lock);
 
-  if (queue)
+  if (reaper->queue)
     return false;
-  running = false;
+  reaper->running = false;
   return true;
 }
 
 static void *
 reap (void *data)
 {
-  const struct xmem_cuda_driver *cuda = data;
+  struct reaper *reaper = data;
   struct job *jobs = NULL;
+  int64_t pause = FIRST_PAUSE_NS;
 
-  pthread_setname_np (pthread_self (), "xmem-cuda");
+  pthread_setname_np (pthread_self (), reaper->name);
   for (;;) {
-    uint32_t seen = atomic_load (&n_queued);
+    uint32_t seen = atomic_load (&reaper->n_queued);
+    bool any = take_queue (reaper, &jobs);
 
-    take_queue (&jobs);
-    if (!jobs) {
-      xmem_futex_wait (&n_queued, seen, xmem_clock_now () + IDLE_NS);
-      if (atomic_load (&n_queued) == seen && may_end ())
-        return NULL;
-    } else if (!finish_some (cuda, &jobs)) {
-      wait_for_one (cuda, jobs);
-    }
+    any |= finish_some (&jobs);
+    pause = any ? FIRST_PAUSE_NS : pause + pause / 2;
+    if (pause > LAST_PAUSE_NS)
+      pause = LAST_PAUSE_NS;
+    xmem_futex_wait (
+        &reaper->n_queued, seen, xmem_clock_now () + (jobs ? pause : IDLE_NS));
+    if (!jobs && atomic_load (&reaper->n_queued) == seen && may_end (reaper))
+      return NULL;
   }
 }
 
 /* With the lock held. */
 static bool
-start (const struct xmem_cuda_driver *cuda)
+start (struct reaper *reaper)
 {
   pthread_attr_t attributes;
   sigset_t all, before;
   pthread_t thread;
 
-  if (running)
+  if (reaper->running)
     return true;
   pthread_attr_init (&attributes);
   pthread_attr_setdetachstate (&attributes, PTHREAD_CREATE_DETACHED);
   sigfillset (&all); /* signals are the application's */
   pthread_sigmask (SIG_SETMASK, &all, &before);
-  running = pthread_create (&thread, &attributes, reap, (void *) cuda) == 0;
+  reaper->running = pthread_create (&thread, &attributes, reap, reaper) == 0;
   pthread_sigmask (SIG_SETMASK, &before, NULL);
   pthread_attr_destroy (&attributes);
-  return running;
+  return reaper->running;
 }
 
 /* --- jobs ---------------------------------------------------------------- */
 
 /* Records an event behind the work. The context is current. */
 static int
-record (const struct xmem_cuda_driver *cuda, struct job *job)
+record (const struct xmem_cuda_driver *cuda, struct job *job, void *stream)
 {
   struct xmem_cuda_memory *memory = job->memory;
-  bool all = job->stream == XMEM_CUDA_ALL_STREAMS;
+  bool all = stream == XMEM_CUDA_ALL_STREAMS;
   int r = 0;
 
-  if (all && !cuda->cuCtxRecordEvent)
-    return 0; /* the thread waits for all of the context */
   job->event = take_spare (memory);
   if (!job->event)
     r = xmem_cuda_call (cuda, NULL, waiting, cuEventCreate, &job->event,
-        CU_EVENT_DISABLE_TIMING | CU_EVENT_BLOCKING_SYNC);
-  if (r == 0 && all)
-    r = xmem_cuda_call (
-        cuda, NULL, waiting, cuCtxRecordEvent, memory->context, job->event);
-  else if (r == 0)
-    r = xmem_cuda_call (
-        cuda, NULL, waiting, cuEventRecord, job->event, job->stream);
+        CU_EVENT_DISABLE_TIMING);
+  if (r != 0 || !all)
+    return r != 0 ? r
+                  : xmem_cuda_call (
+                      cuda, NULL, waiting, cuEventRecord, job->event, stream);
+  r = cuda->cuCtxRecordEvent ? xmem_cuda_call (
+          cuda, NULL, waiting, cuCtxRecordEvent, memory->context, job->event)
+                             : XMEM_UNSUPPORTED;
+  if (r == XMEM_UNSUPPORTED) {
+    give_spare (memory, xmem_steal_ptr (job->event));
+    r = 0; /* the other thread waits for all of the context */
+  }
   return r;
 }
 
 static bool
-add (const struct xmem_cuda_driver *cuda, struct job *job)
+add (struct reaper *reaper, struct job *job)
 {
   xmem_scoped_lock (&lock);
 
-  if (!start (cuda))
+  if (!start (reaper))
     return false;
-  job->next = queue;
-  queue = job;
-  atomic_fetch_add (&n_queued, 1);
+  job->next = reaper->queue;
+  reaper->queue = job;
+  atomic_fetch_add (&reaper->n_queued, 1);
+  xmem_futex_wake_all (&reaper->n_queued);
   return true;
 }
 
@@ -269,16 +273,12 @@ try_later (const struct xmem_cuda_driver *cuda, struct xmem_cuda_memory *memory,
 
   if (!job)
     return false;
-  *job = (struct job){
-    .memory = memory, .stream = stream, .done = done, .data = data
-  };
+  *job = (struct job){ .memory = memory, .done = done, .data = data };
   if (xmem_cuda_enter (memory->context, &entered, NULL) == 0
-      && record (cuda, job) == 0) {
+      && record (cuda, job, stream) == 0) {
     xmem_cuda_memory_ref (memory);
-    if (add (cuda, job)) {
-      xmem_futex_wake_all (&n_queued);
+    if (add (job->event ? &of_events : &of_contexts, job))
       return true;
-    }
     xmem_cuda_memory_unref (memory);
   }
   if (job->event)

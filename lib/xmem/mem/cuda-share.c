@@ -181,6 +181,26 @@ allocate_legacy (const struct xmem_cuda_driver *cuda,
   return r;
 }
 
+/* A handle does not say how much there is behind it: the peer does. */
+static int
+check_size (const struct xmem_cuda_driver *cuda,
+    const struct xmem_cuda_memory *memory, struct xmem_error *error)
+{
+  CUdeviceptr base;
+  size_t size;
+  int r = xmem_cuda_call (cuda, error, mapping, cuMemGetAddressRange_v2, &base,
+      &size, memory->pointer);
+
+  if (r != 0)
+    return r;
+  size -= (size_t) (memory->pointer - base);
+  if (size < memory->share.size)
+    return xmem_error_set (error, XMEM_PROTOCOL, 0,
+        "a peer's CUDA memory has %zu bytes, not the %llu it is said to have",
+        size, (unsigned long long) memory->share.size);
+  return 0;
+}
+
 static int
 open_legacy (const struct xmem_cuda_driver *cuda,
     struct xmem_cuda_memory *memory, struct xmem_error *error)
@@ -191,9 +211,11 @@ open_legacy (const struct xmem_cuda_driver *cuda,
   memcpy (&handle, memory->share.handle, sizeof (handle));
   r = xmem_cuda_call (cuda, error, mapping, cuIpcOpenMemHandle_v2,
       &memory->pointer, handle, CU_IPC_MEM_LAZY_ENABLE_PEER_ACCESS);
-  if (r != 0)
+  if (r != 0) {
     memory->pointer = 0;
-  return r;
+    return r;
+  }
+  return check_size (cuda, memory, error);
 }
 
 int

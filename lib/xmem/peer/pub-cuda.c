@@ -39,7 +39,8 @@ wants_complete (struct xmem_publisher *pub)
   return false;
 }
 
-/* Sees to it that readers can wait for one region, or need not. */
+/* Sees to it that readers can wait for one region, or need not, which
+ * *synchronised is for. */
 static int
 order_region (const struct xmem_region *region, void *stream, bool on_stream,
     bool complete, bool *synchronised, struct xmem_error *error)
@@ -49,31 +50,42 @@ order_region (const struct xmem_region *region, void *stream, bool on_stream,
               ? xmem_cuda_memory_record (memory, region->offset, stream, error)
               : 0;
 
+  *synchronised = false;
   if (r != 0 || (!complete && xmem_cuda_memory_shares_events (memory)))
     return r;
   *synchronised = true;
   return xmem_cuda_memory_synchronize (memory, region->offset, error);
 }
 
+/* One subscriber that needs complete frames makes all others get theirs as late:
+ * the publishing thread waits in any case, so that only this frame could be sent
+ * to them earlier and not the next, and all get frames in one order. Who joins
+ * while it waits gets this frame only if it is complete (can_read () in
+ * pub-client.c), also where that was for want of events. */
 int
 pub_cuda_order (struct xmem_publisher *pub, const struct xmem_publish *publish,
     bool *complete_out, struct xmem_error *error)
 {
   bool on_stream = publish->flags & XMEM_PUBLISH_CUDA_STREAM;
-  bool any = false, synchronised = false;
+  bool any_cuda = false, any = false, all = true, wanted, synchronised;
   int r = 0;
 
   *complete_out = true;
   for (size_t i = 0; i < publish->n_regions; i++)
-    any |= publish->regions[i].segment->cuda != NULL;
-  if (!any)
+    any_cuda |= publish->regions[i].segment->cuda != NULL;
+  if (!any_cuda)
     return 0;
-  *complete_out = wants_complete (pub);
-  for (size_t i = 0; r == 0 && i < publish->n_regions; i++)
-    if (publish->regions[i].segment->cuda)
-      r = order_region (&publish->regions[i], publish->cuda_stream, on_stream,
-          *complete_out, &synchronised, error);
-  if (r == 0 && synchronised) {
+  wanted = wants_complete (pub);
+  for (size_t i = 0; r == 0 && i < publish->n_regions; i++) {
+    if (!publish->regions[i].segment->cuda)
+      continue;
+    r = order_region (&publish->regions[i], publish->cuda_stream, on_stream,
+        wanted, &synchronised, error);
+    any |= synchronised;
+    all &= synchronised;
+  }
+  *complete_out = all;
+  if (r == 0 && any) {
     xmem_scoped_lock (&pub->lock);
     pub->stats.frames_synchronised++;
   }

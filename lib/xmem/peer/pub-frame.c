@@ -143,7 +143,7 @@ forget_segment (struct xmem_publisher *pub, unsigned place)
   }
   xmem_packet_unref (packet);
   xmem_packet_unref (entry->packet);
-  xmem_segment_unref (entry->segment);
+  pub->dropped[pub->n_dropped++] = entry->segment;
   memset (entry, 0, sizeof (*entry));
   pub->stats.n_segments--;
 }
@@ -155,6 +155,7 @@ pub_retire_segments (struct xmem_publisher *pub, bool all)
     struct pub_segment *entry = &pub->segments[i];
 
     if (entry->segment && entry->n_frames == 0
+        && pub->n_dropped < XMEM_PUB_MAX_SEGMENTS
         && (all || xmem_segment_is_retired (entry->segment)))
       forget_segment (pub, i);
   }
@@ -292,16 +293,26 @@ pub_frame_unref (struct xmem_publisher *pub, struct pub_frame *frame)
   pub->done_frames = frame;
 }
 
-void
-pub_run_done (struct xmem_publisher *pub)
+static void
+give_back_segments (struct xmem_publisher *pub)
 {
-  struct pub_frame *frames, *next;
+  struct xmem_segment *dropped[XMEM_PUB_MAX_SEGMENTS];
+  unsigned n;
 
   pthread_mutex_lock (&pub->lock);
-  frames = xmem_steal_ptr (pub->done_frames);
+  n = pub->n_dropped;
+  memcpy (dropped, pub->dropped, n * sizeof (dropped[0]));
+  pub->n_dropped = 0;
   pthread_mutex_unlock (&pub->lock);
-  if (!frames)
-    return;
+  while (n > 0)
+    xmem_segment_unref (dropped[--n]);
+}
+
+static void
+finish_frames (struct xmem_publisher *pub, struct pub_frame *frames)
+{
+  struct pub_frame *next;
+
   for (struct pub_frame *f = frames; f; f = f->next_done)
     if (f->done)
       f->done (f->done_data);
@@ -315,4 +326,20 @@ pub_run_done (struct xmem_publisher *pub)
     pthread_cond_broadcast (&pub->changed);
   pub_retire_segments (pub, false);
   pthread_mutex_unlock (&pub->lock);
+}
+
+void
+pub_run_done (struct xmem_publisher *pub)
+{
+  struct pub_frame *frames;
+  bool any_dropped;
+
+  pthread_mutex_lock (&pub->lock);
+  frames = xmem_steal_ptr (pub->done_frames);
+  any_dropped = pub->n_dropped > 0;
+  pthread_mutex_unlock (&pub->lock);
+  if (frames)
+    finish_frames (pub, frames);
+  if (frames || any_dropped)
+    give_back_segments (pub);
 }

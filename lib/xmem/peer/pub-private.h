@@ -167,6 +167,9 @@ struct xmem_publisher {
   unsigned n_upstream;
   struct pub_segment segments[XMEM_PUB_MAX_SEGMENTS];
   unsigned segments_end; /* places from here on were never used */
+  struct xmem_segment *dropped[XMEM_PUB_MAX_SEGMENTS]; /* to be given back when
+                                                          the lock is open */
+  unsigned n_dropped;
   struct pub_frame *done_frames; /* to be told so when the lock is open */
   unsigned n_frames; /* all there are, those included */
   struct xmem_publisher_stats stats;
@@ -185,12 +188,12 @@ int pub_frame_new (struct xmem_publisher *pub,
     struct pub_frame **frame_out, struct xmem_error *error);
 void pub_frame_unref (struct xmem_publisher *pub, struct pub_frame *frame);
 
-/* Calls the done functions of the frames that nobody has any more. Without
- * the lock. */
+/* Calls the done functions of the frames that nobody has any more, and gives
+ * back forgotten segments, which may wait for a device. Without the lock. */
 void pub_run_done (struct xmem_publisher *pub);
 
 /* Forgets segments that will not be published from again and tells the
- * clients; all segments if `all`. */
+ * clients; all segments if `all`. pub_run_done () gives them back. */
 void pub_retire_segments (struct xmem_publisher *pub, bool all);
 
 /* --- pub-event.c --------------------------------------------------------- */

@@ -290,6 +290,7 @@ destroy (struct xmem_publisher *pub)
   pub_drop_upstream (pub);
   pub_event_forget_sticky (pub);
   pub_retire_segments (pub, true);
+  pub_run_done (pub);
   pub_stream_unref (pub->stream);
   xmem_listener_close (&pub->listener);
   pub_patience_clear (pub);

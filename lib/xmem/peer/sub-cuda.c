@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* What memory of CUDA devices adds to a subscriber: taking a publisher's, and
  * the order of the work on it. Keeps no state. */
+#include <errno.h>
 #include <poll.h>
+#include <signal.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <xmem/cuda.h>
 
 #include "peer/sub-private.h"
+
+/* Of a task, from the kernel's sched.h: it is on its way out. */
+#define PF_EXITING 0x4ul
 
 static void
 read_share (
@@ -26,17 +32,40 @@ read_share (
 }
 
 /* How long the socket of a process that dies may take to close after what else
- * it had. */
+ * it had, where /proc does not say that it dies. */
 #define HANG_UP_MS 100
 
-/* A handle of a process that has just died leads nowhere: then the death is what
- * there is to tell. */
+/* Whether the process has begun to exit, or is no more. */
+static bool
+is_dying (pid_t pid)
+{
+  char path[32], line[512];
+  const char *end;
+  unsigned long flags;
+  bool dying = false;
+  FILE *file;
+
+  snprintf (path, sizeof (path), "/proc/%d/stat", (int) pid);
+  file = fopen (path, "re");
+  if (!file)
+    return kill (pid, 0) < 0 && errno == ESRCH;
+  /* PID (NAME) STATE PPID PGRP SESSION TTY TPGID FLAGS; names have anything. */
+  if (fgets (line, sizeof (line), file) && (end = strrchr (line, ')'))
+      && sscanf (end, ") %*c %*d %*d %*d %*d %*d %lu", &flags) == 1)
+    dying = flags & PF_EXITING;
+  fclose (file);
+  return dying;
+}
+
+/* What a process has that dies goes before its socket is closed, and its handles
+ * lead nowhere: then the death is what there is to tell. */
 static int
-import_failed (struct sub_link *link, int r, struct xmem_error *error)
+import_failed (
+    struct sub_link *link, pid_t pid, int r, struct xmem_error *error)
 {
   struct pollfd wait = { .fd = link->connection.fd, .events = POLLRDHUP };
 
-  if (poll (&wait, 1, HANG_UP_MS) <= 0)
+  if ((pid == 0 || !is_dying (pid)) && poll (&wait, 1, HANG_UP_MS) <= 0)
     return r;
   return xmem_error_set (error, XMEM_GONE, 0,
       "the publisher has gone before its memory could be mapped");
@@ -71,7 +100,7 @@ sub_cuda_import (struct sub_link *link, const struct xmem_wire_segment *m,
   r = xmem_cuda_memory_import (
       &share, fd, (uint32_t) pid, &place, link->cuda_complete, &memory, error);
   return r == 0 ? xmem_segment_wrap_cuda (memory, m->size, segment_out, error)
-                : import_failed (link, r, error);
+                : import_failed (link, pid, r, error);
 }
 
 static struct xmem_cuda_memory *

@@ -465,10 +465,12 @@ sub_link_leave (struct sub_link *link)
     send_detach (link);
   else
     xmem_connection_close (&link->connection);
+  pthread_mutex_unlock (&link->lock);
+  /* Without the lock: a device's memory goes after the work on it, and frames
+   * are released meanwhile. */
   while (link->n_segments > 0)
     drop_segment (link, &link->segments[link->n_segments - 1]);
   stream_unref (xmem_steal_ptr (link->stream));
-  pthread_mutex_unlock (&link->lock);
   sub_link_unref (link);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The subscriber's parts:
  *   sub-link.c      one connection, shared by the subscriber and its frames
+ *   sub-copy.c      copies of frames
  *   sub-cuda.c      memory of CUDA devices
  *   subscriber.c    the public functions: connecting, waiting, messages */
 #ifndef XMEM_PEER_SUB_PRIVATE_H

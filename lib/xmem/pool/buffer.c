@@ -254,30 +254,51 @@ bytes_of (const struct xmem_buffer *buffer)
     .data = (void *) (uintptr_t) xmem_buffer_get_data (buffer) };
 }
 
-static bool
-is_cuda (const struct xmem_buffer *buffer)
+/* --- copies -------------------------------------------------------------- */
+
+static int
+check_room (
+    const struct xmem_buffer *to, uint64_t size, struct xmem_error *error)
 {
-  return map_of (buffer)->cuda;
+  int r = check_writable (to, error);
+
+  if (r == 0 && xmem_buffer_get_size (to) < size)
+    r = xmem_error_set (error, XMEM_INVALID, 0,
+        "%llu bytes do not fit into a buffer of %llu",
+        (unsigned long long) size,
+        (unsigned long long) xmem_buffer_get_size (to));
+  return r;
 }
 
-/* --- copies -------------------------------------------------------------- */
+int
+xmem_buffer_fill (struct xmem_buffer *to, const struct xmem_cuda_bytes *from,
+    uint64_t size, void *stream, bool now, struct xmem_error *error)
+{
+  struct xmem_cuda_bytes to_bytes = bytes_of (to);
+  int r = check_room (to, size, error);
+
+  if (r != 0)
+    return r;
+  if (to_bytes.memory || from->memory)
+    return now ? xmem_cuda_copy_now (&to_bytes, from, size, error)
+               : xmem_cuda_copy (&to_bytes, from, size, stream, error);
+  if (!now)
+    return xmem_error_set (
+        error, XMEM_INVALID, 0, "neither side is in CUDA memory");
+  memmove (to_bytes.data, from->data, (size_t) size);
+  return 0;
+}
 
 /* Copies all but the bytes. */
 static int
 copy_info (struct xmem_buffer *to, const struct xmem_buffer *from,
     struct xmem_error *error)
 {
-  uint64_t size = xmem_buffer_get_size (from);
   struct xmem_buffer_info info;
-  int r = check_writable (to, error);
+  int r = check_room (to, xmem_buffer_get_size (from), error);
 
   if (r == 0)
     r = xmem_pool_check_fork (from->pool, error);
-  if (r == 0 && xmem_buffer_get_size (to) < size)
-    r = xmem_error_set (error, XMEM_INVALID, 0,
-        "%llu bytes do not fit into a buffer of %llu",
-        (unsigned long long) size,
-        (unsigned long long) xmem_buffer_get_size (to));
   if (r == 0)
     r = xmem_buffer_get_info (from, &info, error);
   if (r == 0)
@@ -289,32 +310,22 @@ int
 xmem_buffer_copy (struct xmem_buffer *to, const struct xmem_buffer *from,
     struct xmem_error *error)
 {
-  uint64_t size = xmem_buffer_get_size (from);
-  struct xmem_cuda_bytes to_bytes = bytes_of (to);
-  struct xmem_cuda_bytes from_bytes = bytes_of (from);
+  struct xmem_cuda_bytes bytes = bytes_of (from);
   int r = copy_info (to, from, error);
 
-  if (r == 0 && (is_cuda (to) || is_cuda (from)))
-    return xmem_cuda_copy_now (&to_bytes, &from_bytes, size, error);
-  if (r == 0)
-    memmove (xmem_buffer_get_mut_data (to), xmem_buffer_get_data (from),
-        (size_t) size);
-  return r;
+  return r == 0 ? xmem_buffer_fill (
+             to, &bytes, xmem_buffer_get_size (from), NULL, true, error)
+                : r;
 }
 
 int
 xmem_buffer_copy_after (struct xmem_buffer *to, const struct xmem_buffer *from,
     void *stream, struct xmem_error *error)
 {
-  struct xmem_cuda_bytes to_bytes = bytes_of (to);
-  struct xmem_cuda_bytes from_bytes = bytes_of (from);
+  struct xmem_cuda_bytes bytes = bytes_of (from);
   int r = copy_info (to, from, error);
 
-  if (r == 0 && !is_cuda (to) && !is_cuda (from))
-    r = xmem_error_set (
-        error, XMEM_INVALID, 0, "neither buffer is in CUDA memory");
-  if (r == 0)
-    r = xmem_cuda_copy (
-        &to_bytes, &from_bytes, xmem_buffer_get_size (from), stream, error);
-  return r;
+  return r == 0 ? xmem_buffer_fill (
+             to, &bytes, xmem_buffer_get_size (from), stream, false, error)
+                : r;
 }

@@ -132,6 +132,12 @@ int xmem_pool_check_fork (
 
 /* --- buffer.c ------------------------------------------------------------ */
 
+/* Copies bytes that lie anywhere into a buffer: now, or on a stream, where one
+ * of the two is in CUDA memory. Returns as xmem_buffer_copy (). */
+int xmem_buffer_fill (struct xmem_buffer *to,
+    const struct xmem_cuda_bytes *from, uint64_t size, void *stream, bool now,
+    struct xmem_error *error);
+
 void xmem_buffer_info_store (
     struct xmem_buffer_info *shared, const struct xmem_buffer_info *info);
 

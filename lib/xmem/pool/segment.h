@@ -27,6 +27,7 @@ struct xmem_segment {
                                others are when somebody reads them, and then
                                stay so */
   struct xmem_cuda_memory *cuda; /* NULL: memory of the CPU */
+  struct xmem_segment *next_dropped; /* between a pool's table and its end */
 };
 
 /* A writable segment of our own. The caller has one reference. */

@@ -9,7 +9,8 @@
  * hold. Those of a named pool are never dropped: other processes may use them.
  *
  * The kernel is asked for memory with `grow_lock` held and without `lock`, so
- * that nobody who gives a slot back waits for it. */
+ * that nobody who gives a slot back waits for it. Nor is memory freed with
+ * `lock` held: a device's waits for the work on it. */
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -121,9 +122,11 @@ reopen_slots (struct xmem_pool *pool, uint32_t first, uint32_t n, bool usable)
   }
 }
 
-/* Gives the segment's memory back, unless one of its slots is in use. */
+/* Takes the segment off the table, unless one of its slots is in use; its memory
+ * goes to the list, for free_dropped (). */
 static void
-try_drop (struct xmem_pool *pool, struct xmem_pool_segment *segment)
+try_drop (struct xmem_pool *pool, struct xmem_pool_segment *segment,
+    struct xmem_segment **dropped)
 {
   uint32_t first = segment->first;
   uint32_t n_slots = segment->n_slots;
@@ -146,18 +149,20 @@ try_drop (struct xmem_pool *pool, struct xmem_pool_segment *segment)
   segment->slot_size = 0;
   reopen_slots (pool, first, n_slots, false);
   xmem_segment_retire (memory);
-  xmem_segment_unref (memory);
+  memory->next_dropped = *dropped;
+  *dropped = memory;
 }
 
 /* All but those that serve. */
 static void
-drop_idle (struct xmem_pool *pool, struct xmem_want keep)
+drop_idle (struct xmem_pool *pool, struct xmem_want keep,
+    struct xmem_segment **dropped)
 {
   for (unsigned i = 0; i < pool->n_places; i++) {
     struct xmem_pool_segment *segment = &pool->segments[i];
 
     if (is_idle (pool, segment) && !xmem_pool_segment_fits (segment, keep))
-      try_drop (pool, segment);
+      try_drop (pool, segment, dropped);
   }
 }
 
@@ -178,19 +183,34 @@ is_excess (struct xmem_pool *pool, const struct xmem_pool_segment *idle)
   return false;
 }
 
+/* Without `lock`. */
+static void
+free_dropped (struct xmem_segment *dropped)
+{
+  while (dropped) {
+    struct xmem_segment *next = dropped->next_dropped;
+
+    xmem_segment_unref (dropped);
+    dropped = next;
+  }
+}
+
 void
 xmem_segments_tidy (struct xmem_pool *pool)
 {
-  xmem_scoped_lock (&pool->lock);
+  struct xmem_segment *dropped = NULL;
 
+  pthread_mutex_lock (&pool->lock);
   for (unsigned i = 0; i < pool->n_places; i++) {
     struct xmem_pool_segment *segment = &pool->segments[i];
 
     if (segment->slot_size != 0
         && (segment->closing
             || (is_idle (pool, segment) && is_excess (pool, segment))))
-      try_drop (pool, segment);
+      try_drop (pool, segment, &dropped);
   }
+  pthread_mutex_unlock (&pool->lock);
+  free_dropped (dropped);
 }
 
 /* Whether it serves buffers of this size, where it is. */
@@ -205,17 +225,21 @@ serves (const struct xmem_pool_segment *segment, uint64_t size)
 void
 xmem_pool_trim (struct xmem_pool *pool, uint64_t keep_size_bytes)
 {
+  struct xmem_segment *dropped = NULL;
+
   if (pool->named || pool->forked)
     return;
-  xmem_scoped_lock (&pool->lock);
+  pthread_mutex_lock (&pool->lock);
   for (unsigned i = 0; i < pool->n_places; i++) {
     struct xmem_pool_segment *segment = &pool->segments[i];
 
     if (segment->slot_size == 0 || serves (segment, keep_size_bytes))
       continue;
     segment->closing = true;
-    try_drop (pool, segment);
+    try_drop (pool, segment, &dropped);
   }
+  pthread_mutex_unlock (&pool->lock);
+  free_dropped (dropped);
 }
 
 void
@@ -328,15 +352,19 @@ xmem_segments_make_room (
     struct xmem_pool *pool, struct xmem_want want, uint32_t n)
 {
   uint64_t slot_size = xmem_size_class (want.size);
-  xmem_scoped_lock (&pool->lock);
+  struct xmem_segment *dropped = NULL;
+  bool has_room = false;
 
-  for (int again = 0; again < 2; again++) {
-    if (room (pool, slot_size) >= n && pool->n_slots - pool->n_assigned >= n
-        && find_place (pool))
-      return true;
-    drop_idle (pool, want);
+  pthread_mutex_lock (&pool->lock);
+  for (int again = 0; again < 2 && !has_room; again++) {
+    if (again)
+      drop_idle (pool, want, &dropped);
+    has_room = room (pool, slot_size) >= n
+               && pool->n_slots - pool->n_assigned >= n && find_place (pool);
   }
-  return false;
+  pthread_mutex_unlock (&pool->lock);
+  free_dropped (dropped);
+  return has_room;
 }
 
 static int

@@ -160,6 +160,21 @@ XMEM_API int xmem_frame_cuda_wait (
 XMEM_API int xmem_frame_cuda_synchronize (
     struct xmem_frame *frame, struct xmem_error *error);
 
+/**
+ * As xmem_frame_copy (), on a stream: behind the work that writes the frame, with
+ * no need for xmem_frame_cuda_wait (), and behind what this process last wrote
+ * the buffer with. The frame or the buffer is in a device's memory.
+ *
+ * @stream: of the context of the buffer on a device, else of the subscriber's.
+ * Ownership: both must stay referenced until the copy is over. A frame in a
+ *   device's memory may be given back by xmem_frame_unref_after () on the same
+ *   stream; one in memory of the CPU may not.
+ * Blocks: as xmem_buffer_copy_after ().
+ * Returns: as xmem_frame_copy (); XMEM_INVALID also when neither is.
+ */
+XMEM_API int xmem_frame_copy_after (struct xmem_frame *frame, size_t index,
+    struct xmem_buffer *to, void *stream, struct xmem_error *error);
+
 /* As the stream of xmem_frame_unref_after (): everything that was launched in
  * the context so far, on whatever stream. */
 #define XMEM_CUDA_ALL_STREAMS ((void *) UINTPTR_MAX)

@@ -223,5 +223,21 @@ XMEM_API const struct xmem_region *xmem_frame_get_region (
 XMEM_API const void *xmem_frame_get_data (
     const struct xmem_frame *frame, size_t index);
 
+/**
+ * Copies a region's bytes into a buffer of one's own, for who wants to write to
+ * them, keep them, or cannot use a peer's memory. Each may be in memory of the
+ * CPU or of a CUDA device; what a device still writes is waited for. The
+ * buffer's info stays as it is. On a stream: xmem_frame_copy_after ().
+ *
+ * @index: below xmem_frame_get_n_regions ().
+ * Threads: as the application keeps others from using @to.
+ * Blocks: for the copy.
+ * Returns: 0; XMEM_INVALID when @to is smaller than the region; XMEM_REFUSED
+ *   when @to is read-only; XMEM_FORKED; XMEM_SYSTEM when a dmabuf cannot be
+ *   mapped; XMEM_DEVICE.
+ */
+XMEM_API int xmem_frame_copy (struct xmem_frame *frame, size_t index,
+    struct xmem_buffer *to, struct xmem_error *error);
+
 XMEM_END_DECLS
 #endif

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/* A publisher that says its memory on a device is larger than it is; and one
+ * that dies before its memory is mapped, while its socket stays open a while. */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cuda/peers.h"
+#include "mem/cuda-memory.h"
+#include "pool/segment.h"
+
+#define SIZE 4096
+
+static struct xmem_error error;
+
+/* --- publishers ---------------------------------------------------------- */
+
+static void
+claim (struct xmem_segment *segment, uint64_t times)
+{
+  segment->size *= times;
+  segment->cuda->share.size *= times;
+}
+
+/* Has all that is open, until the test has done with this process. */
+static void
+hold_socket (void)
+{
+  char line[HARNESS_LINE_MAX];
+
+  if (fork () != 0)
+    return;
+  while (harness_listen (line))
+    ;
+  _exit (0);
+}
+
+/* Address, mode, how many times what it has it claims. Publishes when it is told
+ * to; is killed. */
+static void
+run_publisher (int argc, char **argv)
+{
+  const struct xmem_pool_params pool_params = { .struct_size =
+                                                    sizeof (pool_params),
+    .cuda_mode = strcmp (argv[1], "legacy") == 0 ? XMEM_CUDA_MODE_LEGACY
+                                                 : XMEM_CUDA_MODE_VMM };
+  const struct xmem_publisher_params params = { .struct_size = sizeof (params),
+    .address = argv[0] };
+  char line[HARNESS_LINE_MAX];
+  struct xmem_publisher *publisher;
+  struct xmem_frame_info info;
+  struct xmem_region region;
+  struct xmem_buffer *buffer;
+  struct xmem_pool *pool;
+
+  double_load ();
+  xmem_frame_info_init (&info);
+  harness_assert_ok (xmem_pool_new (&pool_params, &pool, &error), &error);
+  harness_assert_ok (xmem_publisher_new (&params, &publisher, &error), &error);
+  harness_say ("ok");
+  g_assert_true (harness_listen (line));
+  harness_assert_ok (
+      xmem_pool_acquire_cuda (pool, SIZE, 0, 0, 0, &buffer, &error), &error);
+  xmem_buffer_get_region (buffer, &region);
+  claim (region.segment, strtoull (argv[2], NULL, 10));
+  harness_assert_ok (
+      xmem_publisher_publish_buffer (publisher, buffer, &info, 0, &error),
+      &error);
+  hold_socket ();
+  harness_say ("ok");
+  pause ();
+}
+
+static void
+start (struct harness_child *publisher, struct harness_child *consumer,
+    const char *mode, const char *times)
+{
+  peer_start (publisher, "publisher", mode, times, NULL);
+  peer_start (consumer, "consumer", NULL);
+  peer_ask (publisher, "publish");
+}
+
+static struct peer_summary
+read_one (struct harness_child *consumer)
+{
+  struct peer_summary summary;
+
+  harness_tell (consumer, "next 1");
+  peer_hear_summary (consumer, &summary);
+  g_test_message ("%s", summary.words);
+  peer_stop (consumer);
+  return summary;
+}
+
+/* --- more than there is -------------------------------------------------- */
+
+static void
+lie (const char *mode, int status, const char *words)
+{
+  struct harness_child publisher, consumer;
+  struct peer_summary summary;
+
+  start (&publisher, &consumer, mode, "4");
+  summary = read_one (&consumer);
+  g_assert_cmpint (summary.status, ==, status);
+  harness_assert_contains (summary.words, words);
+  harness_kill (&publisher, SIGKILL);
+  g_assert_cmpint (harness_join (&publisher), ==, -SIGKILL);
+}
+
+/* The driver refuses to map more of a descriptor's memory than there is. */
+static void
+test_more_than_there_is (void)
+{
+  lie ("vmm", XMEM_DEVICE, "cuMemMap ()");
+  lie ("legacy", XMEM_PROTOCOL, "not the 4194304 it is said to have");
+}
+
+/* --- gone before it is mapped -------------------------------------------- */
+
+/* A zombie with an open socket. */
+static void
+test_gone_before_it_is_mapped (void)
+{
+  struct harness_child publisher, consumer;
+  struct peer_summary summary;
+  siginfo_t info;
+
+  start (&publisher, &consumer, "legacy", "1");
+  harness_kill (&publisher, SIGKILL);
+  g_assert_cmpint (
+      waitid (P_PID, (id_t) publisher.pid, &info, WEXITED | WNOWAIT), ==, 0);
+  summary = read_one (&consumer);
+  g_assert_cmpint (summary.status, ==, XMEM_GONE);
+  g_assert_cmpint (harness_join (&publisher), ==, -SIGKILL);
+}
+
+int
+main (int argc, char **argv)
+{
+  static const struct harness_role roles[] = { { "publisher", run_publisher },
+    PEER_ROLES, { NULL, NULL } };
+
+  double_init (&argc, &argv, roles);
+  harness_add ("/more-than-there-is", test_more_than_there_is);
+  harness_add ("/gone-before-it-is-mapped", test_gone_before_it_is_mapped);
+  return g_test_run ();
+}
