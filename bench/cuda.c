@@ -34,7 +34,7 @@
 #define N_PATTERNS 4
 #define CHECK_EVERY 16
 #define SKIPPED 77
-#define PATIENCE (10 * BENCH_SECOND)
+#define PATIENCE (30 * BENCH_SECOND)
 
 const struct cuda_way cuda_ways[CUDA_N_WAYS] = {
   { "vmm, event", CUDA_PATH_EVENT, XMEM_CUDA_MODE_VMM },
