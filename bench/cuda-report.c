@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Figures of `xmem-bench cuda`: each is taken per round, and the median of the
  * rounds is printed. */
-#include "cuda.h"
+#include "cuda-bench.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -16,7 +16,7 @@
  * work, for its thread's time; or, at times, it compares all bytes.
  *
  * Processes fork before they touch the driver. */
-#include "cuda.h"
+#include "cuda-bench.h"
 
 #include <signal.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What `xmem-bench cuda` measures, between its processes and what prints it. */
-#ifndef XMEM_BENCH_CUDA_H
-#define XMEM_BENCH_CUDA_H
+#ifndef XMEM_BENCH_CUDA_BENCH_H
+#define XMEM_BENCH_CUDA_BENCH_H
 
 #include "bench.h"
 #include "driver.h"
