@@ -99,6 +99,8 @@ def put_build(build, tree):
     for library in (build / 'tests/gpu/libcuda.so.1',
                     build / 'tests/harness/fake-cuda/libnvcuvid.so.1'):
         put(library, tree / 'double', with_needs=False)
+    put(build / 'tests/harness/fake-cuda/libnvcuvid.so.1', tree / 'stub',
+        with_needs=False)
 
 
 def put_scripts(tree):

@@ -18,14 +18,17 @@ packed with it, and the results say so; --short makes bench and pipelines short.
 Exits 1 when something failed.
 """
 import argparse
+import ctypes
 import json
 import os
 import pathlib
+import shutil
 import sys
 import tempfile
 
-import pipelines
-from runner import GOOD, TAIL, Runner, skipped_cases
+sys.dont_write_bytecode = True
+import pipelines  # noqa: E402
+from runner import GOOD, TAIL, Runner, skipped_cases  # noqa: E402
 
 TREE = pathlib.Path(__file__).resolve().parent
 # Where the toolkit and the driver are where nobody says it.
@@ -36,14 +39,19 @@ ELEMENTS = ('cudaupload', 'cudadownload', 'cudaconvert', 'cudascale',
 
 
 def environment(scratch, with_double):
-    """Nothing of the caller's but where the driver is."""
+    """Nothing of the caller's but where the driver is and what it may see."""
     libraries = [str(TREE / 'lib')]
     if with_double:
         libraries.insert(0, str(TREE / 'double'))
     else:
         libraries += [os.environ.get('LD_LIBRARY_PATH') or '']
         libraries += [place for place in PLACES if os.path.isdir(place)]
+        if not has_codecs():
+            libraries.append(str(TREE / 'stub'))
+    visible = {name: os.environ[name] for name in ('CUDA_VISIBLE_DEVICES',)
+               if name in os.environ}
     return {
+        **visible,
         'HOME': scratch,
         'LANG': 'C.UTF-8',
         'PATH': f'{TREE}/bin:/usr/bin:/bin',
@@ -55,6 +63,20 @@ def environment(scratch, with_double):
         'CK_DEFAULT_TIMEOUT': '0',
         'XMEM_CUDA_KILLS': str(KILLS),
     }
+
+
+def has_codecs():
+    """Whether one of those libraries is here without which GStreamer registers
+    nothing that has to do with CUDA."""
+    for name in ('libnvcuvid.so.1', 'libnvidia-encode.so.1'):
+        if any(os.path.exists(f'{place}/{name}') for place in PLACES):
+            return True
+        try:
+            ctypes.CDLL(name)
+            return True
+        except OSError:
+            pass
+    return False
 
 
 class Results:
@@ -89,18 +111,21 @@ class Results:
 
 def describe(runner, results):
     """The machine's driver, and what GStreamer registers with it."""
-    end, said, _ = runner.run(
-        ['nvidia-smi', '--query-gpu=name,driver_version,mig.mode.current',
-         '--format=csv,noheader'], 30) if has_program('nvidia-smi') \
-        else ('skipped', '', '')
-    results.all['nvidia_smi'] = said.strip() if end == 'passed' else end
+    results.all['nvidia_smi'] = ask_nvidia_smi(runner)
+    results.all['codecs'] = has_codecs()
     results.all['elements'] = find_elements(runner)
     results.write()
 
 
-def has_program(name):
-    return any(os.access(f'{folder}/{name}', os.X_OK)
-               for folder in ('/usr/bin', '/bin'))
+def ask_nvidia_smi(runner):
+    program = shutil.which('nvidia-smi', path=os.environ.get('PATH', '')
+                           + ':/usr/local/nvidia/bin')
+    if not program:
+        return 'no nvidia-smi'
+    end, said, errors = runner.run(
+        [program, '--query-gpu=name,driver_version,mig.mode.current',
+         '--format=csv,noheader'], 30)
+    return said.strip() if end == 'passed' else f'{end}: {errors[-TAIL:]}'
 
 
 def find_elements(runner):
