@@ -109,11 +109,11 @@ class Results:
         return any(end not in GOOD for _, _, end, _ in self.ends)
 
 
-def describe(runner, results):
+def describe(runner, results, with_double):
     """The machine's driver, and what GStreamer registers with it."""
     results.all['nvidia_smi'] = ask_nvidia_smi(runner)
     results.all['codecs'] = has_codecs()
-    results.all['elements'] = find_elements(runner)
+    results.all['elements'] = find_elements(runner, with_double)
     results.write()
 
 
@@ -128,17 +128,19 @@ def ask_nvidia_smi(runner):
     return said.strip() if end == 'passed' else f'{end}: {errors[-TAIL:]}'
 
 
-def find_elements(runner):
+def find_elements(runner, with_double):
     """Which of nvcodec's elements are there: with an NVRTC that knows what they
-    ask for, unless the plugin does not even load with that."""
+    ask for, unless the plugin does not even load with that. The double runs no
+    kernels."""
     def look():
         return [name for name in ELEMENTS
                 if runner.run([TREE / 'bin/gst-inspect-1.0', name],
                               60)[0] == 'passed']
 
-    runner.env['GST_CUDA_NVRTC_LIBNAME'] = str(TREE / 'lib/nvrtc-for-old.so')
+    nvrtc = 'none' if with_double else str(TREE / 'lib/nvrtc-for-old.so')
+    runner.env['GST_CUDA_NVRTC_LIBNAME'] = nvrtc
     found = look()
-    if 'cudaupload' not in found:
+    if 'cudaupload' not in found and not with_double:
         del runner.env['GST_CUDA_NVRTC_LIBNAME']
         pathlib.Path(runner.env['GST_REGISTRY']).unlink(missing_ok=True)
         found = look()
@@ -235,7 +237,7 @@ def main(*arguments):
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         runner = Runner(environment(scratch, options.double), scratch,
                         options.limit or None, options.each or None)
-        describe(runner, results)
+        describe(runner, results, options.double)
         for part, run in PARTS.items():
             if part in options.parts:
                 run(runner, results, options)
