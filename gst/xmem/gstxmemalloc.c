@@ -19,10 +19,12 @@
 
 #include "allocation.h"
 #include "gpu.h"
+#include "settings.h"
 
 #define DEFAULT_MAX_POOL_BYTES (G_GUINT64_CONSTANT (1) << 30)
 
-enum { PROP_0, PROP_MAX_POOL_BYTES };
+enum { PROP_0, PROP_MAX_POOL_BYTES, N_PROPERTIES };
+static GParamSpec *specs[N_PROPERTIES];
 
 struct _GstXmemAlloc {
   GstBaseTransform parent;
@@ -108,30 +110,22 @@ gst_xmem_alloc_propose_allocation (
   return TRUE;
 }
 
+static const gsize settings[N_PROPERTIES] = {
+  [PROP_MAX_POOL_BYTES] = G_STRUCT_OFFSET (GstXmemAlloc, max_pool_bytes),
+};
+
 static void
 gst_xmem_alloc_set_property (
     GObject *object, guint id, const GValue *value, GParamSpec *pspec)
 {
-  if (id != PROP_MAX_POOL_BYTES) {
-    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
-    return;
-  }
-  GST_OBJECT_LOCK (object);
-  GST_XMEM_ALLOC (object)->max_pool_bytes = g_value_get_uint64 (value);
-  GST_OBJECT_UNLOCK (object);
+  gst_xmem_settings_set (object, settings, id, value, pspec);
 }
 
 static void
 gst_xmem_alloc_get_property (
     GObject *object, guint id, GValue *value, GParamSpec *pspec)
 {
-  if (id != PROP_MAX_POOL_BYTES) {
-    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
-    return;
-  }
-  GST_OBJECT_LOCK (object);
-  g_value_set_uint64 (value, GST_XMEM_ALLOC (object)->max_pool_bytes);
-  GST_OBJECT_UNLOCK (object);
+  gst_xmem_settings_get (object, settings, id, value, pspec);
 }
 
 static void
@@ -151,13 +145,12 @@ gst_xmem_alloc_class_init (GstXmemAllocClass *klass)
   object_class->set_property = gst_xmem_alloc_set_property;
   object_class->get_property = gst_xmem_alloc_get_property;
   object_class->finalize = gst_xmem_alloc_finalize;
-  g_object_class_install_property (object_class, PROP_MAX_POOL_BYTES,
+  specs[PROP_MAX_POOL_BYTES] =
       g_param_spec_uint64 ("max-pool-bytes", "Maximum of pool bytes",
           "Most shared memory offered to upstream elements; beyond it they get "
           "system memory, which xmemsink copies",
-          1, G_MAXUINT64, DEFAULT_MAX_POOL_BYTES,
-          G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS
-              | GST_PARAM_MUTABLE_READY));
+          1, G_MAXUINT64, DEFAULT_MAX_POOL_BYTES, GST_XMEM_SETTING);
+  g_object_class_install_properties (object_class, N_PROPERTIES, specs);
 
   element_class->set_context = gst_xmem_alloc_set_context;
   transform_class->start = gst_xmem_alloc_start;
@@ -181,7 +174,7 @@ gst_xmem_alloc_class_init (GstXmemAllocClass *klass)
 static void
 gst_xmem_alloc_init (GstXmemAlloc *self)
 {
-  self->max_pool_bytes = DEFAULT_MAX_POOL_BYTES;
+  gst_xmem_settings_init (G_OBJECT (self), settings, specs, N_PROPERTIES);
   gst_xmem_gpu_init (&self->gpu, GST_ELEMENT (self));
   gst_base_transform_set_passthrough (GST_BASE_TRANSFORM (self), TRUE);
 }

@@ -34,6 +34,7 @@
 #include "metas.h"
 #include "outgoing.h"
 #include "qos.h"
+#include "settings.h"
 #include "upstream.h"
 
 GST_DEBUG_CATEGORY (gst_xmem_sink_debug); /* allocation.c's too */
@@ -70,7 +71,9 @@ enum {
   PROP_CUDA_DEVICE_ID,
   PROP_CUDA_IPC_MODE,
   PROP_STATS,
+  N_PROPERTIES
 };
+static GParamSpec *specs[N_PROPERTIES];
 
 enum { SIGNAL_CLIENT_CONNECTED, SIGNAL_CLIENT_DISCONNECTED, N_SIGNALS };
 static guint signals[N_SIGNALS];
@@ -676,71 +679,31 @@ count_clients (GstXmemSink *self)
   return stats.n_clients;
 }
 
+static const gsize settings[N_PROPERTIES] = {
+  [PROP_SOCKET_PATH] = G_STRUCT_OFFSET (GstXmemSink, socket_path),
+  [PROP_PERMS] = G_STRUCT_OFFSET (GstXmemSink, perms),
+  [PROP_GROUP] = G_STRUCT_OFFSET (GstXmemSink, group),
+  [PROP_ALLOW_UIDS] = G_STRUCT_OFFSET (GstXmemSink, allow_uids),
+  [PROP_WAIT_FOR_CONNECTION] =
+      G_STRUCT_OFFSET (GstXmemSink, wait_for_connection),
+  [PROP_MIN_CLIENTS] = G_STRUCT_OFFSET (GstXmemSink, min_clients),
+  [PROP_MAX_CLIENTS] = G_STRUCT_OFFSET (GstXmemSink, max_clients),
+  [PROP_MAX_BUFFERS] = G_STRUCT_OFFSET (GstXmemSink, max_buffers),
+  [PROP_MAX_POOL_BYTES] = G_STRUCT_OFFSET (GstXmemSink, max_pool_bytes),
+  [PROP_LEAKY_TYPE] = G_STRUCT_OFFSET (GstXmemSink, leaky_type),
+  [PROP_MAX_WAIT] = G_STRUCT_OFFSET (GstXmemSink, max_wait),
+  [PROP_CLIENT_TIMEOUT] = G_STRUCT_OFFSET (GstXmemSink, client_timeout),
+  [PROP_ALLOW_COPY] = G_STRUCT_OFFSET (GstXmemSink, allow_copy),
+  [PROP_REPLAY_LAST] = G_STRUCT_OFFSET (GstXmemSink, replay_last),
+  [PROP_CUDA_DEVICE_ID] = G_STRUCT_OFFSET (GstXmemSink, gpu.device_id),
+  [PROP_CUDA_IPC_MODE] = G_STRUCT_OFFSET (GstXmemSink, gpu.mode),
+};
+
 static void
 gst_xmem_sink_set_property (
     GObject *object, guint id, const GValue *value, GParamSpec *pspec)
 {
-  GstXmemSink *self = GST_XMEM_SINK (object);
-
-  GST_OBJECT_LOCK (self);
-  switch (id) {
-    case PROP_SOCKET_PATH:
-      g_free (self->socket_path);
-      self->socket_path = g_value_dup_string (value);
-      if (!self->socket_path)
-        self->socket_path = g_strdup (DEFAULT_SOCKET_PATH);
-      break;
-    case PROP_PERMS:
-      self->perms = g_value_get_uint (value);
-      break;
-    case PROP_GROUP:
-      g_free (self->group);
-      self->group = g_value_dup_string (value);
-      break;
-    case PROP_ALLOW_UIDS:
-      g_free (self->allow_uids);
-      self->allow_uids = g_value_dup_string (value);
-      break;
-    case PROP_WAIT_FOR_CONNECTION:
-      self->wait_for_connection = g_value_get_boolean (value);
-      break;
-    case PROP_MIN_CLIENTS:
-      self->min_clients = g_value_get_uint (value);
-      break;
-    case PROP_MAX_CLIENTS:
-      self->max_clients = g_value_get_uint (value);
-      break;
-    case PROP_MAX_BUFFERS:
-      self->max_buffers = g_value_get_uint (value);
-      break;
-    case PROP_MAX_POOL_BYTES:
-      self->max_pool_bytes = g_value_get_uint64 (value);
-      break;
-    case PROP_LEAKY_TYPE:
-      self->leaky_type = g_value_get_enum (value);
-      break;
-    case PROP_MAX_WAIT:
-      self->max_wait = g_value_get_uint64 (value);
-      break;
-    case PROP_CLIENT_TIMEOUT:
-      self->client_timeout = g_value_get_uint64 (value);
-      break;
-    case PROP_ALLOW_COPY:
-      self->allow_copy = g_value_get_boolean (value);
-      break;
-    case PROP_REPLAY_LAST:
-      self->replay_last = g_value_get_boolean (value);
-      break;
-    case PROP_CUDA_DEVICE_ID:
-      self->gpu.device_id = g_value_get_int (value);
-      break;
-    case PROP_CUDA_IPC_MODE:
-      self->gpu.mode = g_value_get_enum (value);
-      break;
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
-  }
-  GST_OBJECT_UNLOCK (self);
+  gst_xmem_settings_set (object, settings, id, value, pspec);
 }
 
 static void
@@ -750,68 +713,14 @@ gst_xmem_sink_get_property (
   GstXmemSink *self = GST_XMEM_SINK (object);
 
   switch (id) {
-    case PROP_SOCKET_PATH:
-      GST_OBJECT_LOCK (self);
-      g_value_set_string (value, self->socket_path);
-      GST_OBJECT_UNLOCK (self);
-      break;
-    case PROP_PERMS:
-      g_value_set_uint (value, self->perms);
-      break;
-    case PROP_GROUP:
-      GST_OBJECT_LOCK (self);
-      g_value_set_string (value, self->group);
-      GST_OBJECT_UNLOCK (self);
-      break;
-    case PROP_ALLOW_UIDS:
-      GST_OBJECT_LOCK (self);
-      g_value_set_string (value, self->allow_uids);
-      GST_OBJECT_UNLOCK (self);
-      break;
-    case PROP_WAIT_FOR_CONNECTION:
-      g_value_set_boolean (value, self->wait_for_connection);
-      break;
-    case PROP_MIN_CLIENTS:
-      g_value_set_uint (value, self->min_clients);
-      break;
     case PROP_NUM_CLIENTS:
       g_value_set_uint (value, count_clients (self));
-      break;
-    case PROP_MAX_CLIENTS:
-      g_value_set_uint (value, self->max_clients);
-      break;
-    case PROP_MAX_BUFFERS:
-      g_value_set_uint (value, self->max_buffers);
-      break;
-    case PROP_MAX_POOL_BYTES:
-      g_value_set_uint64 (value, self->max_pool_bytes);
-      break;
-    case PROP_LEAKY_TYPE:
-      g_value_set_enum (value, self->leaky_type);
-      break;
-    case PROP_MAX_WAIT:
-      g_value_set_uint64 (value, self->max_wait);
-      break;
-    case PROP_CLIENT_TIMEOUT:
-      g_value_set_uint64 (value, self->client_timeout);
-      break;
-    case PROP_ALLOW_COPY:
-      g_value_set_boolean (value, self->allow_copy);
-      break;
-    case PROP_REPLAY_LAST:
-      g_value_set_boolean (value, self->replay_last);
-      break;
-    case PROP_CUDA_DEVICE_ID:
-      g_value_set_int (value, self->gpu.device_id);
-      break;
-    case PROP_CUDA_IPC_MODE:
-      g_value_set_enum (value, self->gpu.mode);
       break;
     case PROP_STATS:
       g_value_take_boxed (value, make_stats (self));
       break;
     default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+      gst_xmem_settings_get (object, settings, id, value, pspec);
   }
 }
 
@@ -833,95 +742,84 @@ gst_xmem_sink_finalize (GObject *object)
 static void
 install_properties (GObjectClass *klass)
 {
-  const GParamFlags rw =
-      G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY;
+  const GParamFlags rw = GST_XMEM_SETTING;
   const GParamFlags ro = G_PARAM_READABLE | G_PARAM_STATIC_STRINGS;
 
-  g_object_class_install_property (klass, PROP_SOCKET_PATH,
-      g_param_spec_string ("socket-path", "Socket path",
-          "Where consumers connect: a name in the runtime folder, a path with "
-          "a slash, or @name in the abstract namespace",
-          DEFAULT_SOCKET_PATH, rw));
-  g_object_class_install_property (klass, PROP_PERMS,
-      g_param_spec_uint ("perms", "Permissions",
-          "Permissions of the socket file (0600 is 384); launch lines take "
-          "0660",
-          0001, 0777, DEFAULT_PERMS, rw));
-  g_object_class_install_property (klass, PROP_GROUP,
-      g_param_spec_string ("group", "Group",
-          "Group of the socket file, by name or number; wants perms of 0660 or "
-          "more",
-          NULL, rw));
-  g_object_class_install_property (klass, PROP_ALLOW_UIDS,
-      g_param_spec_string ("allow-uids", "Allowed users",
-          "Numbers of the users that may connect besides the own one, with "
-          "commas between; without, perms alone decides, and an abstract "
-          "address is for the own user",
-          NULL, rw));
-  g_object_class_install_property (klass, PROP_WAIT_FOR_CONNECTION,
+  specs[PROP_SOCKET_PATH] = g_param_spec_string ("socket-path", "Socket path",
+      "Where consumers connect: a name in the runtime folder, a path with "
+      "a slash, or @name in the abstract namespace",
+      DEFAULT_SOCKET_PATH, rw);
+  specs[PROP_PERMS] = g_param_spec_uint ("perms", "Permissions",
+      "Permissions of the socket file (0600 is 384); launch lines take "
+      "0660",
+      0001, 0777, DEFAULT_PERMS, rw);
+  specs[PROP_GROUP] = g_param_spec_string ("group", "Group",
+      "Group of the socket file, by name or number; wants perms of 0660 or "
+      "more",
+      NULL, rw);
+  specs[PROP_ALLOW_UIDS] = g_param_spec_string ("allow-uids", "Allowed users",
+      "Numbers of the users that may connect besides the own one, with "
+      "commas between; without, perms alone decides, and an abstract "
+      "address is for the own user",
+      NULL, rw);
+  specs[PROP_WAIT_FOR_CONNECTION] =
       g_param_spec_boolean ("wait-for-connection", "Wait for connection",
           "Block the stream until min-clients consumers are connected, and "
           "later on whenever there is none",
-          FALSE, rw));
-  g_object_class_install_property (klass, PROP_MIN_CLIENTS,
+          FALSE, rw);
+  specs[PROP_MIN_CLIENTS] =
       g_param_spec_uint ("min-clients", "Minimum of clients",
           "How many consumers wait-for-connection waits for at first", 1,
-          G_MAXUINT, DEFAULT_MIN_CLIENTS, rw));
-  g_object_class_install_property (klass, PROP_NUM_CLIENTS,
+          G_MAXUINT, DEFAULT_MIN_CLIENTS, rw);
+  specs[PROP_NUM_CLIENTS] =
       g_param_spec_uint ("num-clients", "Number of clients",
-          "How many consumers are connected now", 0, G_MAXUINT, 0, ro));
-  g_object_class_install_property (klass, PROP_MAX_CLIENTS,
+          "How many consumers are connected now", 0, G_MAXUINT, 0, ro);
+  specs[PROP_MAX_CLIENTS] =
       g_param_spec_uint ("max-clients", "Maximum of clients",
-          "Refuse further consumers (0 = no limit)", 0, G_MAXUINT, 0, rw));
-  g_object_class_install_property (klass, PROP_MAX_BUFFERS,
-      g_param_spec_uint ("max-buffers", "Maximum of buffers",
-          "Most frames that one consumer may hold at once", 1, XMEM_MAX_GRANT,
-          DEFAULT_MAX_BUFFERS, rw));
-  g_object_class_install_property (klass, PROP_MAX_POOL_BYTES,
+          "Refuse further consumers (0 = no limit)", 0, G_MAXUINT, 0, rw);
+  specs[PROP_MAX_BUFFERS] = g_param_spec_uint ("max-buffers",
+      "Maximum of buffers", "Most frames that one consumer may hold at once", 1,
+      XMEM_MAX_GRANT, DEFAULT_MAX_BUFFERS, rw);
+  specs[PROP_MAX_POOL_BYTES] =
       g_param_spec_uint64 ("max-pool-bytes", "Maximum of pool bytes",
           "Most shared memory offered to upstream elements; beyond it they get "
           "system memory, which is copied",
-          1, G_MAXUINT64, DEFAULT_MAX_POOL_BYTES, rw));
-  g_object_class_install_property (klass, PROP_LEAKY_TYPE,
-      g_param_spec_enum ("leaky-type", "Leaky type",
-          "What happens when a consumer with delivery=every has no room",
-          gst_xmem_leaky_type_get_type (), GST_XMEM_LEAKY_NONE, rw));
-  g_object_class_install_property (klass, PROP_MAX_WAIT,
-      g_param_spec_uint64 ("max-wait", "Maximum wait",
-          "With leaky-type=none: nanoseconds that such a consumer is waited "
-          "for; from then on it loses frames, until it has released one (0 = "
-          "no limit)",
-          0, G_MAXUINT64, 0, rw));
-  g_object_class_install_property (klass, PROP_CLIENT_TIMEOUT,
+          1, G_MAXUINT64, DEFAULT_MAX_POOL_BYTES, rw);
+  specs[PROP_LEAKY_TYPE] = g_param_spec_enum ("leaky-type", "Leaky type",
+      "What happens when a consumer with delivery=every has no room",
+      gst_xmem_leaky_type_get_type (), GST_XMEM_LEAKY_NONE, rw);
+  specs[PROP_MAX_WAIT] = g_param_spec_uint64 ("max-wait", "Maximum wait",
+      "With leaky-type=none: nanoseconds that such a consumer is waited "
+      "for; from then on it loses frames, until it has released one (0 = "
+      "no limit)",
+      0, G_MAXUINT64, 0, rw);
+  specs[PROP_CLIENT_TIMEOUT] =
       g_param_spec_uint64 ("client-timeout", "Client timeout",
           "Nanoseconds after which a consumer is disconnected that releases "
           "nothing while a frame waits for it (0 = never)",
-          0, G_MAXUINT64, 0, rw));
-  g_object_class_install_property (klass, PROP_ALLOW_COPY,
-      g_param_spec_boolean ("allow-copy", "Allow copy",
-          "Copy memory that other processes cannot map safely; false makes it "
-          "an error",
-          TRUE, rw));
-  g_object_class_install_property (klass, PROP_REPLAY_LAST,
-      g_param_spec_boolean ("replay-last", "Replay last",
-          "Keep the last frame and send it to consumers that join later, as "
-          "one "
-          "of that moment",
-          FALSE, rw));
-  g_object_class_install_property (klass, PROP_CUDA_DEVICE_ID,
+          0, G_MAXUINT64, 0, rw);
+  specs[PROP_ALLOW_COPY] = g_param_spec_boolean ("allow-copy", "Allow copy",
+      "Copy memory that other processes cannot map safely; false makes it "
+      "an error",
+      TRUE, rw);
+  specs[PROP_REPLAY_LAST] = g_param_spec_boolean ("replay-last", "Replay last",
+      "Keep the last frame and send it to consumers that join later, as "
+      "one "
+      "of that moment",
+      FALSE, rw);
+  specs[PROP_CUDA_DEVICE_ID] =
       g_param_spec_int ("cuda-device-id", "CUDA device id",
           "Take CUDA memory of this device only (-1 = that of the pipeline)",
-          -1, G_MAXINT, -1, rw));
-  g_object_class_install_property (klass, PROP_CUDA_IPC_MODE,
-      g_param_spec_enum ("cuda-ipc-mode", "CUDA IPC mode",
-          "How CUDA memory gets to other processes",
-          gst_xmem_cuda_ipc_mode_get_type (), XMEM_CUDA_MODE_AUTO, rw));
-  g_object_class_install_property (klass, PROP_STATS,
-      g_param_spec_boxed ("stats", "Statistics",
-          "Frames published, delivered, dropped, copied or not, pool, metas "
-          "that "
-          "cannot travel, by name, and what each client got, lost and holds",
-          GST_TYPE_STRUCTURE, ro));
+          -1, G_MAXINT, -1, rw);
+  specs[PROP_CUDA_IPC_MODE] = g_param_spec_enum ("cuda-ipc-mode",
+      "CUDA IPC mode", "How CUDA memory gets to other processes",
+      gst_xmem_cuda_ipc_mode_get_type (), XMEM_CUDA_MODE_AUTO, rw);
+  specs[PROP_STATS] = g_param_spec_boxed ("stats", "Statistics",
+      "Frames published, delivered, dropped, copied or not, pool, metas "
+      "that "
+      "cannot travel, by name, and what each client got, lost and holds",
+      GST_TYPE_STRUCTURE, ro);
+  g_object_class_install_properties (klass, N_PROPERTIES, specs);
 }
 
 static void
@@ -987,14 +885,9 @@ gst_xmem_sink_class_init (GstXmemSinkClass *klass)
 static void
 gst_xmem_sink_init (GstXmemSink *self)
 {
+  gst_xmem_settings_init (G_OBJECT (self), settings, specs, N_PROPERTIES);
   gst_xmem_upstream_init (&self->upstream);
   gst_xmem_gpu_init (&self->gpu, GST_ELEMENT (self));
-  self->socket_path = g_strdup (DEFAULT_SOCKET_PATH);
-  self->perms = DEFAULT_PERMS;
-  self->min_clients = DEFAULT_MIN_CLIENTS;
-  self->max_buffers = DEFAULT_MAX_BUFFERS;
-  self->max_pool_bytes = DEFAULT_MAX_POOL_BYTES;
-  self->allow_copy = TRUE;
   gst_byte_writer_init (&self->metas);
   gst_xmem_tally_init (&self->metas_dropped);
   /* It would pin a slot. */

@@ -26,9 +26,10 @@
 #include "incoming.h"
 #include "interruption.h"
 #include "qos.h"
+#include "settings.h"
 #include "srcpad.h"
 #include "text.h"
-#include "timeline.h"
+#include "times.h"
 #include "uri.h"
 
 GST_DEBUG_CATEGORY (gst_xmem_src_debug); /* connection.c's too */
@@ -38,10 +39,6 @@ GST_DEBUG_CATEGORY (gst_xmem_src_debug); /* connection.c's too */
 #define DEFAULT_MAX_BUFFERS 4
 #define DEFAULT_CONNECTION_TIMEOUT 5 /* s */
 #define DEFAULT_RECONNECT_INTERVAL 20 /* ms */
-
-/* Where running time 0 lies in our segment when times come before it, as
- * GstVideoEncoder does. */
-#define NEGATIVE_TIMES_START (1000 * GST_SECOND * 60 * 60)
 
 enum {
   PROP_0,
@@ -57,7 +54,9 @@ enum {
   PROP_CUDA_IO_MODE,
   PROP_CUDA_COMPLETE,
   PROP_STATS,
+  N_PROPERTIES
 };
+static GParamSpec *specs[N_PROPERTIES];
 
 struct _GstXmemSrc {
   GstPushSrc parent;
@@ -84,16 +83,10 @@ struct _GstXmemSrc {
   GstCaps *caps; /* of the stream, NULL without */
   GstXmemIncomingFormat format;
   GstXmemGpu gpu;
-  GstXmemTimeline timeline;
-  GstClockTimeDiff reported_shift; /* of running times */
+  GstXmemTimes times; /* with fields under the object lock */
   GstXmemQos qos;
   gint hold_stream_start; /* atomic; see srcpad.h */
   GstXmemInterruption interruption; /* any thread's */
-
-  GstClockTimeDiff running_offset; /* our running times minus the producer's;
-                                      under the object lock */
-  GstClockTime resumed; /* CLOCK_MONOTONIC when PLAYING began; under the object
-                           lock */
 
   /* Figures, under the object lock */
   guint64 frames_repacked;
@@ -171,8 +164,7 @@ gst_xmem_src_start (GstBaseSrc *src)
                       ? (gint64) self->connection_timeout * GST_SECOND
                       : XMEM_WAIT_FOREVER,
   };
-  gst_xmem_timeline_init (&self->timeline, gst_base_src_is_live (src));
-  self->reported_shift = 0;
+  gst_xmem_times_start (&self->times);
   g_atomic_int_set (&self->hold_stream_start, TRUE);
   gst_xmem_qos_reset (&self->qos);
   self->format.is_video = self->format.is_audio = FALSE;
@@ -237,11 +229,8 @@ gst_xmem_src_change_state (GstElement *element, GstStateChange transition)
   GstXmemSrc *self = GST_XMEM_SRC (element);
   GstStateChangeReturn r;
 
-  if (transition == GST_STATE_CHANGE_PAUSED_TO_PLAYING) {
-    GST_OBJECT_LOCK (self);
-    self->resumed = gst_util_get_timestamp ();
-    GST_OBJECT_UNLOCK (self);
-  }
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_PLAYING)
+    gst_xmem_times_resume (&self->times);
   if (transition == GST_STATE_CHANGE_PLAYING_TO_PAUSED)
     gst_xmem_interruption_begin_pause (&self->interruption);
   r = GST_ELEMENT_CLASS (gst_xmem_src_parent_class)
@@ -342,9 +331,8 @@ send_upstream (GstXmemSrc *self, GstEvent *event)
   GstXmemEvent out;
   int r = XMEM_GONE;
 
+  time = gst_xmem_times_unmap (&self->times, time);
   GST_OBJECT_LOCK (self);
-  if (time != XMEM_TIME_NONE)
-    time = gst_xmem_time_add (time, -self->running_offset);
   gst_xmem_event_write (&out, event, &GST_BASE_SRC (self)->segment, time);
   if (self->subscriber)
     r = xmem_subscriber_send_event (self->subscriber, &out.event, &error);
@@ -371,140 +359,6 @@ gst_xmem_src_is_seekable (GstBaseSrc *src)
 
 /* --- receiving ----------------------------------------------------------- */
 
-static gboolean
-is_before_zero (gint64 time)
-{
-  return time != XMEM_TIME_NONE && time < 0;
-}
-
-/* From the first time before running time 0 on (decoding times of a stream
- * with B-frames, a frame that began before its segment) there is a segment
- * that can say so. */
-static void
-start_segment (GstXmemSrc *self, const struct xmem_frame_info *info)
-{
-  GstSegment segment;
-
-  if (self->timeline.live || self->timeline.shift != 0
-      || (!is_before_zero (info->pts) && !is_before_zero (info->dts)))
-    return;
-  gst_segment_init (&segment, GST_FORMAT_TIME);
-  segment.start = segment.position = NEGATIVE_TIMES_START;
-  gst_base_src_new_segment (GST_BASE_SRC (self), &segment);
-  self->timeline.shift = NEGATIVE_TIMES_START;
-}
-
-/* Tells the application by how much running times are shifted now, whenever
- * that is not what it was told last. */
-static void
-report_shift (GstXmemSrc *self)
-{
-  GstClockTimeDiff shift = gst_xmem_time_add (self->timeline.shift,
-      -(GstClockTimeDiff) GST_BASE_SRC (self)->segment.start);
-
-  if (shift == self->reported_shift)
-    return;
-  self->reported_shift = shift;
-  GST_INFO_OBJECT (self, "all times are shifted by %" GST_STIME_FORMAT,
-      GST_STIME_ARGS (shift));
-  gst_element_post_message (
-      GST_ELEMENT (self), gst_message_new_element (GST_OBJECT (self),
-                              gst_structure_new ("xmem-time-shift", "shift",
-                                  G_TYPE_INT64, (gint64) shift, NULL)));
-}
-
-/* What to add to times that arrive now. */
-static GstClockTimeDiff
-time_offset (GstXmemSrc *self, const struct xmem_stream_info *stream,
-    const struct xmem_frame_info *info)
-{
-  GstClockTimeDiff offset;
-  GstClockTime resumed;
-
-  GST_OBJECT_LOCK (self);
-  resumed = self->resumed;
-  GST_OBJECT_UNLOCK (self);
-  gst_xmem_timeline_resume (&self->timeline, resumed);
-  start_segment (self, info);
-  offset = gst_xmem_timeline_offset (
-      &self->timeline, GST_ELEMENT (self), stream, info);
-  report_shift (self);
-  GST_OBJECT_LOCK (self);
-  self->running_offset = gst_xmem_time_add (
-      offset, -(GstClockTimeDiff) GST_BASE_SRC (self)->segment.start);
-  GST_OBJECT_UNLOCK (self);
-  return offset;
-}
-
-static void
-set_times (GstXmemSrc *self, struct xmem_frame *frame, GstBuffer *buffer)
-{
-  const struct xmem_frame_info *info = xmem_frame_get_info (frame);
-  GstClockTimeDiff offset =
-      time_offset (self, xmem_frame_get_stream (frame), info);
-
-  /* With do-timestamp the base class sets them to when a buffer arrives. */
-  if (!gst_base_src_get_do_timestamp (GST_BASE_SRC (self))) {
-    GST_BUFFER_PTS (buffer) = gst_xmem_timeline_map (info->pts, offset);
-    GST_BUFFER_DTS (buffer) = gst_xmem_timeline_map (info->dts, offset);
-  }
-  GST_BUFFER_DURATION (buffer) = info->duration;
-  GST_BUFFER_OFFSET (buffer) = info->offset;
-  GST_BUFFER_OFFSET_END (buffer) = info->offset_end;
-  GST_BUFFER_FLAG_SET (buffer, info->flags & ~(GST_MINI_OBJECT_FLAG_LAST - 1)
-                                   & ~GST_BUFFER_FLAG_TAG_MEMORY);
-  if (self->add_reference_timestamps)
-    gst_xmem_history_add_times (buffer, info);
-}
-
-/* Whether a frame has waited while this live source was PAUSED. Who wants every
- * frame gets it all the same. */
-static gboolean
-is_outdated (GstXmemSrc *self, struct xmem_frame *frame)
-{
-  GstClockTime resumed;
-
-  GST_OBJECT_LOCK (self);
-  resumed = self->resumed;
-  GST_OBJECT_UNLOCK (self);
-  return self->timeline.live && self->timeline.started
-         && self->delivery == XMEM_DELIVERY_LATEST
-         && xmem_frame_get_published_ns (frame) < resumed;
-}
-
-/* A time of an event that arrives now, in our segment. */
-static GstClockTime
-map_event_time (
-    GstXmemSrc *self, const struct xmem_stream_info *stream, gint64 time)
-{
-  const struct xmem_stream_info unknown = { .base_time_ns = XMEM_NONE };
-  struct xmem_frame_info info;
-
-  if (time == XMEM_TIME_NONE)
-    return GST_CLOCK_TIME_NONE;
-  xmem_frame_info_init (&info);
-  info.pts = time;
-  return gst_xmem_timeline_map (
-      time, time_offset (self, stream ? stream : &unknown, &info));
-}
-
-/* The producer has flushed. Its running time may begin anew, and so does ours;
- * a live one goes on. */
-static GstEvent *
-take_flush (GstXmemSrc *self, GstEvent *event)
-{
-  gboolean reset_time;
-
-  gst_event_parse_flush_stop (event, &reset_time);
-  if (self->timeline.live && reset_time) {
-    gst_event_unref (event);
-    return gst_event_new_flush_stop (FALSE);
-  }
-  if (reset_time)
-    gst_xmem_timeline_init (&self->timeline, FALSE);
-  return event;
-}
-
 /* Pushes the event that comes before the next frame. */
 static GstFlowReturn
 handle_event (GstXmemSrc *self)
@@ -529,10 +383,10 @@ handle_event (GstXmemSrc *self)
     return flow;
   }
   event = gst_xmem_received_take (&received,
-      map_event_time (self, stream, received.time),
+      gst_xmem_times_map (&self->times, stream, received.time),
       &GST_BASE_SRC (self)->segment);
   if (event && GST_EVENT_TYPE (event) == GST_EVENT_FLUSH_STOP)
-    event = take_flush (self, event);
+    event = gst_xmem_times_flush (&self->times, event);
   if (event)
     gst_xmem_srcpad_push (GST_BASE_SRC (self), event);
   return GST_FLOW_OK;
@@ -544,8 +398,7 @@ begin_anew (GstXmemSrc *self)
 {
   self->epoch = 0;
   self->next_sequence = XMEM_NONE;
-  if (self->timeline.started)
-    gst_xmem_timeline_renew (&self->timeline);
+  gst_xmem_times_renew (&self->times);
 }
 
 static GstFlowReturn
@@ -646,7 +499,8 @@ gst_xmem_src_create (GstPushSrc *src, GstBuffer **buffer)
   }
   while ((flow = next_frame (self, &frame)) == GST_FLOW_OK
          && gst_xmem_interruption_wait (&self->interruption)
-         && is_outdated (self, frame))
+         && self->delivery == XMEM_DELIVERY_LATEST
+         && gst_xmem_times_is_outdated (&self->times, frame))
     xmem_frame_unref (frame);
   if (flow != GST_FLOW_OK)
     return flow;
@@ -658,11 +512,14 @@ gst_xmem_src_create (GstPushSrc *src, GstBuffer **buffer)
       flow = GST_FLOW_ERROR;
   }
   if (flow == GST_FLOW_OK) {
-    set_times (self, frame, *buffer);
+    gst_xmem_times_set (&self->times, frame, *buffer);
+    if (self->add_reference_timestamps)
+      gst_xmem_history_add_times (*buffer, xmem_frame_get_info (frame));
     mark_gap (self, frame, *buffer);
     GST_LOG_OBJECT (self, "frame %" G_GUINT64_FORMAT " %" GST_PTR_FORMAT,
         xmem_frame_get_sequence (frame), *buffer);
-    if (self->timeline.live && self->delivery == XMEM_DELIVERY_EVERY)
+    if (gst_base_src_is_live (GST_BASE_SRC (self))
+        && self->delivery == XMEM_DELIVERY_EVERY)
       gst_xmem_interruption_bring (&self->interruption, *buffer);
   }
   xmem_frame_unref (frame);
@@ -746,104 +603,43 @@ make_stats (GstXmemSrc *self)
   return structure;
 }
 
+static const gsize settings[N_PROPERTIES] = {
+  [PROP_SOCKET_PATH] = G_STRUCT_OFFSET (GstXmemSrc, socket_path),
+  [PROP_DELIVERY] = G_STRUCT_OFFSET (GstXmemSrc, delivery),
+  [PROP_MAX_BUFFERS] = G_STRUCT_OFFSET (GstXmemSrc, max_buffers),
+  [PROP_CONNECTION_TIMEOUT] = G_STRUCT_OFFSET (GstXmemSrc, connection_timeout),
+  [PROP_ON_DISCONNECT] = G_STRUCT_OFFSET (GstXmemSrc, on_disconnect),
+  [PROP_ON_EOS] = G_STRUCT_OFFSET (GstXmemSrc, on_eos),
+  [PROP_RECONNECT_INTERVAL] = G_STRUCT_OFFSET (GstXmemSrc, reconnect_interval),
+  [PROP_ADD_REFERENCE_TIMESTAMP_META] =
+      G_STRUCT_OFFSET (GstXmemSrc, add_reference_timestamps),
+  [PROP_CUDA_IO_MODE] = G_STRUCT_OFFSET (GstXmemSrc, cuda_io_mode),
+  [PROP_CUDA_COMPLETE] = G_STRUCT_OFFSET (GstXmemSrc, cuda_complete),
+};
+
 static void
 gst_xmem_src_set_property (
     GObject *object, guint id, const GValue *value, GParamSpec *pspec)
 {
-  GstXmemSrc *self = GST_XMEM_SRC (object);
-
-  if (id == PROP_IS_LIVE) {
-    gst_base_src_set_live (GST_BASE_SRC (self), g_value_get_boolean (value));
-    return;
-  }
-  GST_OBJECT_LOCK (self);
-  switch (id) {
-    case PROP_SOCKET_PATH:
-      g_free (self->socket_path);
-      self->socket_path = g_value_dup_string (value);
-      if (!self->socket_path)
-        self->socket_path = g_strdup (DEFAULT_SOCKET_PATH);
-      break;
-    case PROP_DELIVERY:
-      self->delivery = g_value_get_enum (value);
-      break;
-    case PROP_MAX_BUFFERS:
-      self->max_buffers = g_value_get_uint (value);
-      break;
-    case PROP_CONNECTION_TIMEOUT:
-      self->connection_timeout = g_value_get_uint (value);
-      break;
-    case PROP_ON_DISCONNECT:
-      self->on_disconnect = g_value_get_enum (value);
-      break;
-    case PROP_ON_EOS:
-      self->on_eos = g_value_get_enum (value);
-      break;
-    case PROP_RECONNECT_INTERVAL:
-      self->reconnect_interval = g_value_get_uint (value);
-      break;
-    case PROP_ADD_REFERENCE_TIMESTAMP_META:
-      self->add_reference_timestamps = g_value_get_boolean (value);
-      break;
-    case PROP_CUDA_IO_MODE:
-      self->cuda_io_mode = g_value_get_enum (value);
-      break;
-    case PROP_CUDA_COMPLETE:
-      self->cuda_complete = g_value_get_boolean (value);
-      break;
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
-  }
-  GST_OBJECT_UNLOCK (self);
+  if (id == PROP_IS_LIVE)
+    gst_base_src_set_live (GST_BASE_SRC (object), g_value_get_boolean (value));
+  else
+    gst_xmem_settings_set (object, settings, id, value, pspec);
 }
 
 static void
 gst_xmem_src_get_property (
     GObject *object, guint id, GValue *value, GParamSpec *pspec)
 {
-  GstXmemSrc *self = GST_XMEM_SRC (object);
-
   switch (id) {
-    case PROP_SOCKET_PATH:
-      GST_OBJECT_LOCK (self);
-      g_value_set_string (value, self->socket_path);
-      GST_OBJECT_UNLOCK (self);
-      break;
     case PROP_IS_LIVE:
-      g_value_set_boolean (value, gst_base_src_is_live (GST_BASE_SRC (self)));
-      break;
-    case PROP_DELIVERY:
-      g_value_set_enum (value, self->delivery);
-      break;
-    case PROP_MAX_BUFFERS:
-      g_value_set_uint (value, self->max_buffers);
-      break;
-    case PROP_CONNECTION_TIMEOUT:
-      g_value_set_uint (value, self->connection_timeout);
-      break;
-    case PROP_ON_DISCONNECT:
-      g_value_set_enum (value, self->on_disconnect);
-      break;
-    case PROP_ON_EOS:
-      g_value_set_enum (value, self->on_eos);
-      break;
-    case PROP_RECONNECT_INTERVAL:
-      g_value_set_uint (value, self->reconnect_interval);
-      break;
-    case PROP_ADD_REFERENCE_TIMESTAMP_META:
-      g_value_set_boolean (value, self->add_reference_timestamps);
-      break;
-    case PROP_CUDA_IO_MODE:
-      g_value_set_enum (value, self->cuda_io_mode);
-      break;
-    case PROP_CUDA_COMPLETE:
-      g_value_set_boolean (value, self->cuda_complete);
+      g_value_set_boolean (value, gst_base_src_is_live (GST_BASE_SRC (object)));
       break;
     case PROP_STATS:
-      g_value_take_boxed (value, make_stats (self));
+      g_value_take_boxed (value, make_stats (GST_XMEM_SRC (object)));
       break;
     default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+      gst_xmem_settings_get (object, settings, id, value, pspec);
   }
 }
 
@@ -860,68 +656,59 @@ gst_xmem_src_finalize (GObject *object)
 static void
 install_properties (GObjectClass *klass)
 {
-  const GParamFlags rw =
-      G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY;
+  const GParamFlags rw = GST_XMEM_SETTING;
   const GParamFlags ro = G_PARAM_READABLE | G_PARAM_STATIC_STRINGS;
 
-  g_object_class_install_property (klass, PROP_SOCKET_PATH,
-      g_param_spec_string ("socket-path", "Socket path",
-          "Where the producer is: a name in a runtime folder, a path with a "
-          "slash, or @name in the abstract namespace",
-          DEFAULT_SOCKET_PATH, rw));
-  g_object_class_install_property (klass, PROP_IS_LIVE,
-      g_param_spec_boolean ("is-live", "Is live",
-          "Map times by clock, as a live source; false keeps the producer's "
-          "running times",
-          TRUE, rw));
-  g_object_class_install_property (klass, PROP_DELIVERY,
-      g_param_spec_enum ("delivery", "Delivery",
-          "Which frames to get when this pipeline is slower than the producer",
-          gst_xmem_delivery_get_type (), XMEM_DELIVERY_LATEST, rw));
-  g_object_class_install_property (klass, PROP_MAX_BUFFERS,
+  specs[PROP_SOCKET_PATH] = g_param_spec_string ("socket-path", "Socket path",
+      "Where the producer is: a name in a runtime folder, a path with a "
+      "slash, or @name in the abstract namespace",
+      DEFAULT_SOCKET_PATH, rw);
+  specs[PROP_IS_LIVE] = g_param_spec_boolean ("is-live", "Is live",
+      "Map times by clock, as a live source; false keeps the producer's "
+      "running times",
+      TRUE, rw);
+  specs[PROP_DELIVERY] = g_param_spec_enum ("delivery", "Delivery",
+      "Which frames to get when this pipeline is slower than the producer",
+      gst_xmem_delivery_get_type (), XMEM_DELIVERY_LATEST, rw);
+  specs[PROP_MAX_BUFFERS] =
       g_param_spec_uint ("max-buffers", "Maximum of buffers",
           "How many frames to hold at once; the producer may grant fewer. When "
           "this pipeline keeps more, frames are copied out",
-          1, XMEM_MAX_GRANT, DEFAULT_MAX_BUFFERS, rw));
-  g_object_class_install_property (klass, PROP_CONNECTION_TIMEOUT,
+          1, XMEM_MAX_GRANT, DEFAULT_MAX_BUFFERS, rw);
+  specs[PROP_CONNECTION_TIMEOUT] =
       g_param_spec_uint ("connection-timeout", "Connection timeout",
           "Seconds to wait for a producer that is not there yet (0 = no limit)",
-          0, G_MAXUINT, DEFAULT_CONNECTION_TIMEOUT, rw));
-  g_object_class_install_property (klass, PROP_ON_DISCONNECT,
-      g_param_spec_enum ("on-disconnect", "On disconnect",
-          "What to do when the producer stops or dies without an end of stream",
-          gst_xmem_on_disconnect_get_type (), GST_XMEM_ON_DISCONNECT_RECONNECT,
-          rw));
-  g_object_class_install_property (klass, PROP_ON_EOS,
-      g_param_spec_enum ("on-eos", "On end of stream",
-          "What to do when the producer's stream ends",
-          gst_xmem_on_eos_get_type (), GST_XMEM_ON_EOS_EOS, rw));
-  g_object_class_install_property (klass, PROP_RECONNECT_INTERVAL,
-      g_param_spec_uint ("reconnect-interval", "Reconnect interval",
-          "Milliseconds between two looks for a producer", 1, G_MAXINT,
-          DEFAULT_RECONNECT_INTERVAL, rw));
-  g_object_class_install_property (klass, PROP_ADD_REFERENCE_TIMESTAMP_META,
-      g_param_spec_boolean ("add-reference-timestamp-meta",
-          "Add reference timestamp metas",
-          "Add to each buffer the producer's own pts (timestamp/x-xmem-pts) "
-          "and "
-          "the CLOCK_MONOTONIC time of its capture (timestamp/x-xmem-capture)",
-          FALSE, rw));
-  g_object_class_install_property (klass, PROP_CUDA_IO_MODE,
-      g_param_spec_enum ("cuda-io-mode", "CUDA IO mode",
-          "What to hand out of frames in CUDA memory",
-          gst_xmem_cuda_io_mode_get_type (), GST_XMEM_CUDA_IO_IMPORT, rw));
-  g_object_class_install_property (klass, PROP_CUDA_COMPLETE,
+          0, G_MAXUINT, DEFAULT_CONNECTION_TIMEOUT, rw);
+  specs[PROP_ON_DISCONNECT] = g_param_spec_enum ("on-disconnect",
+      "On disconnect",
+      "What to do when the producer stops or dies without an end of stream",
+      gst_xmem_on_disconnect_get_type (), GST_XMEM_ON_DISCONNECT_RECONNECT, rw);
+  specs[PROP_ON_EOS] = g_param_spec_enum ("on-eos", "On end of stream",
+      "What to do when the producer's stream ends", gst_xmem_on_eos_get_type (),
+      GST_XMEM_ON_EOS_EOS, rw);
+  specs[PROP_RECONNECT_INTERVAL] = g_param_spec_uint ("reconnect-interval",
+      "Reconnect interval", "Milliseconds between two looks for a producer", 1,
+      G_MAXINT, DEFAULT_RECONNECT_INTERVAL, rw);
+  specs[PROP_ADD_REFERENCE_TIMESTAMP_META] = g_param_spec_boolean (
+      "add-reference-timestamp-meta", "Add reference timestamp metas",
+      "Add to each buffer the producer's own pts (timestamp/x-xmem-pts) "
+      "and "
+      "the CLOCK_MONOTONIC time of its capture (timestamp/x-xmem-capture)",
+      FALSE, rw);
+  specs[PROP_CUDA_IO_MODE] = g_param_spec_enum ("cuda-io-mode", "CUDA IO mode",
+      "What to hand out of frames in CUDA memory",
+      gst_xmem_cuda_io_mode_get_type (), GST_XMEM_CUDA_IO_IMPORT, rw);
+  specs[PROP_CUDA_COMPLETE] =
       g_param_spec_boolean ("cuda-complete", "CUDA complete",
           "Have the producer wait until frames in CUDA memory are written, "
           "where "
           "CUDA events cannot be shared (containers without a common /dev/shm)",
-          FALSE, rw));
-  g_object_class_install_property (klass, PROP_STATS,
-      g_param_spec_boxed ("stats", "Statistics",
-          "Frames received, lost, copied, repacked, held; one-way latency in "
-          "ns; metas that were not understood, by name",
-          GST_TYPE_STRUCTURE, ro));
+          FALSE, rw);
+  specs[PROP_STATS] = g_param_spec_boxed ("stats", "Statistics",
+      "Frames received, lost, copied, repacked, held; one-way latency in "
+      "ns; metas that were not understood, by name",
+      GST_TYPE_STRUCTURE, ro);
+  g_object_class_install_properties (klass, N_PROPERTIES, specs);
 }
 
 static void
@@ -975,18 +762,13 @@ on_push (GstPad *pad, GstPadProbeInfo *info, gpointer interruption)
 static void
 gst_xmem_src_init (GstXmemSrc *self)
 {
+  gst_xmem_settings_init (G_OBJECT (self), settings, specs, N_PROPERTIES);
   gst_xmem_srcpad_init (GST_BASE_SRC (self), &self->hold_stream_start);
   gst_pad_add_probe (GST_BASE_SRC_PAD (self), GST_PAD_PROBE_TYPE_BUFFER,
       on_push, &self->interruption, NULL);
-  self->socket_path = g_strdup (DEFAULT_SOCKET_PATH);
-  self->delivery = XMEM_DELIVERY_LATEST;
-  self->max_buffers = DEFAULT_MAX_BUFFERS;
-  self->connection_timeout = DEFAULT_CONNECTION_TIMEOUT;
-  self->on_disconnect = GST_XMEM_ON_DISCONNECT_RECONNECT;
-  self->on_eos = GST_XMEM_ON_EOS_EOS;
+  gst_xmem_times_init (&self->times, GST_BASE_SRC (self));
   gst_xmem_gpu_init (&self->gpu, GST_ELEMENT (self));
   self->format.gpu = &self->gpu;
-  self->reconnect_interval = DEFAULT_RECONNECT_INTERVAL;
   gst_xmem_tally_init (&self->metas_dropped);
   gst_xmem_interruption_init (&self->interruption);
   gst_base_src_set_live (GST_BASE_SRC (self), TRUE);

@@ -2,6 +2,7 @@
 /* Ours comes second, so that the compiler compares the functions. */
 #include <cuda.h>
 
+#include "harness/fake-cuda/kernels.h"
 #include "mem/cuda-driver.h"
 
 #include "cuda-facts.h"

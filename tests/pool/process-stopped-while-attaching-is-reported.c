@@ -62,6 +62,31 @@ test_others_may_leave (void)
   g_assert_false (pool_file_exists (name));
 }
 
+/* Who waits must not take it for the others' fault when nobody has run: a
+ * machine that was paused, here two processes that were. */
+static void
+test_all_are_stopped (void)
+{
+  struct pool_actor resident, visitor, other;
+  char name[POOL_NAME_MAX];
+
+  pool_name (name, "attached");
+  pool_actor_start (&resident);
+  harness_assert_ok (pool_actor_create (&resident, name, 8, 0), NULL);
+  freeze_while_attaching (&visitor, name);
+  pool_actor_start (&other);
+  pool_actor_open_begin (&other, name, 0);
+  harness_sleep_ms (20); /* so that it is waiting, most probably */
+  pool_actor_freeze (&other);
+  harness_sleep_ms (1500); /* longer than others are waited for */
+  pool_actor_thaw (&other);
+  pool_actor_thaw (&visitor);
+  harness_assert_ok (pool_actor_open_end (&other), NULL);
+  pool_actor_die (&visitor);
+  pool_actor_stop (&other);
+  pool_actor_stop (&resident);
+}
+
 static const struct harness_role roles[] = { { "pool-actor", pool_actor_run },
   { NULL, NULL } };
 
@@ -71,5 +96,6 @@ main (int argc, char **argv)
   harness_init (&argc, &argv, roles);
   harness_add ("/stopped-while-attaching", test_stopped_while_attaching);
   harness_add ("/others-may-leave", test_others_may_leave);
+  harness_add ("/all-are-stopped", test_all_are_stopped);
   return g_test_run ();
 }

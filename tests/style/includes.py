@@ -148,11 +148,13 @@ def check_outer(tree, path):
 
 
 def check_driver(tree, path):
-    if inside(path, CORE / 'mem') and path.name.startswith('cuda'):
+    if path.name.startswith('cuda') and (inside(path, CORE / 'mem')
+                                         or inside(path, 'examples')):
         return
     for line, _, target in tree.includes(path):
         if DRIVER.fullmatch(target):
-            tree.fault(path, line, f'only mem/cuda* includes {target}')
+            tree.fault(path, line, f'only mem/cuda* and examples/cuda* include '
+                       f'{target}')
 
 
 def is_source(tree, path):

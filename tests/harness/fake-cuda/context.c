@@ -61,6 +61,7 @@ end (CUcontext context)
   fake_context_wait (context);
   fake_context_free_streams (context);
   fake_context_free_memory (context);
+  fake_context_free_modules (context);
   context->legacy = NULL;
   context->n_retained = 0;
   fake_live[FAKE_KIND_CONTEXT]--;

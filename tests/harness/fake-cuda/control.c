@@ -233,7 +233,8 @@ FAKE_EXPORTED int64_t
 fake_cuda_live (const char *kind)
 {
   static const char *const names[FAKE_N_KINDS] = { "memory", "host", "handle",
-    "reservation", "mapping", "import", "event", "stream", "context" };
+    "reservation", "mapping", "import", "event", "stream", "context",
+    "module" };
   int64_t n = kind ? -1 : 0;
 
   pthread_mutex_lock (&fake_lock);

@@ -27,8 +27,8 @@ void fake_cuda_pause (bool paused);
 
 /* What of a kind there is in this process: "memory" (allocations), "host"
  * (pinned memory), "handle", "reservation", "mapping", "import" (of legacy
- * handles), "event", "stream", "context" (a retained primary one counts). NULL:
- * of all kinds together. -1: no such kind. */
+ * handles), "event", "stream", "context" (a retained primary one counts),
+ * "module". NULL: of all kinds together. -1: no such kind. */
 int64_t fake_cuda_live (const char *kind);
 
 /* The driver's memory behind a device pointer, for tests that play a kernel;

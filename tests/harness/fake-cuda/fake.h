@@ -10,6 +10,7 @@
 
 /* The driver's functions are what the library exports. */
 #pragma GCC visibility push(default)
+#include "harness/fake-cuda/kernels.h"
 #include "mem/cuda-driver.h"
 
 /* Those that only GStreamer calls. */
@@ -116,6 +117,7 @@ enum fake_kind {
   FAKE_KIND_EVENT,
   FAKE_KIND_STREAM,
   FAKE_KIND_CONTEXT,
+  FAKE_KIND_MODULE,
   FAKE_N_KINDS
 };
 extern int64_t fake_live[FAKE_N_KINDS];
@@ -258,6 +260,10 @@ struct fake_range *fake_range_find (CUdeviceptr pointer);
 bool fake_range_allows (
     CUdeviceptr pointer, size_t size, int device, CUmemAccess_flags access);
 void fake_context_free_memory (CUcontext context);
+
+/* --- kernel.c ------------------------------------------------------------ */
+
+void fake_context_free_modules (CUcontext context);
 
 /* --- ipc.c --------------------------------------------------------------- */
 

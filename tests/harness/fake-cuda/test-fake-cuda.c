@@ -5,6 +5,8 @@
 
 #include <unistd.h>
 
+#include "harness/fake-cuda/kernels.h"
+
 /* --- streams and events -------------------------------------------------- */
 
 static void
@@ -269,6 +271,98 @@ test_device_memory_is_bounded (void)
   try_end ();
 }
 
+/* --- kernels ------------------------------------------------------------- */
+
+static const char kernel_text[] = ".visible .entry histogram (.param .u64 luma";
+
+static CUresult
+launch_histogram (CUfunction kernel, CUdeviceptr luma, CUdeviceptr bins,
+    unsigned n_blocks, CUstream stream)
+{
+  uint32_t stride = 8, width = 6, height = 4;
+  void *parameters[] = { &luma, &stride, &width, &height, &bins };
+
+  return cuLaunchKernel (
+      kernel, n_blocks, 1, 1, 4, 4, 1, 0, stream, parameters, NULL);
+}
+
+static void
+test_kernels_run_on_their_stream (void)
+{
+  uint32_t counts[16];
+  CUdeviceptr memory;
+  CUfunction kernel;
+  CUmodule module;
+  CUstream stream;
+
+  try_begin ();
+  stream = try_new_stream ();
+  try_ok (cuMemAlloc_v2 (&memory, TRY_SIZE));
+  try_ok (cuModuleLoadData (&module, kernel_text));
+  try_ok (cuModuleGetFunction (&kernel, module, "histogram"));
+  try_fill (memory, 0, stream);
+  try_ok (cuStreamSynchronize (stream));
+  fake_cuda_pause (true);
+  try_ok (cuMemsetD8Async (memory, 0x7f, 32, stream));
+  try_ok (launch_histogram (kernel, memory, memory + 64, 2, stream));
+  try_ok (launch_histogram (kernel, memory, memory + 128, 1, stream));
+  try_ok (cuModuleUnload (module));
+  try_expect (cuStreamQuery (stream), CUDA_ERROR_NOT_READY);
+  fake_cuda_pause (false);
+  try_ok (cuMemcpyDtoHAsync_v2 (counts, memory + 64, sizeof counts, stream));
+  try_ok (cuStreamSynchronize (stream));
+  g_assert_cmpuint (counts[0], ==, 0);
+  g_assert_cmpuint (counts[7], ==, 6 * 4);
+  try_ok (cuMemcpyDtoHAsync_v2 (counts, memory + 128, sizeof counts, stream));
+  try_ok (cuStreamSynchronize (stream));
+  g_assert_cmpuint (counts[7], ==, 4 * 4); /* one block of threads */
+  try_ok (cuMemFree_v2 (memory));
+  try_ok (cuStreamDestroy_v2 (stream));
+  try_end ();
+}
+
+static void
+test_kernels_are_those_that_are_known (void)
+{
+  CUfunction kernel;
+  CUmodule module;
+
+  try_begin ();
+  try_expect (cuModuleLoadData (&module, ".visible .entry histogram2 ("),
+      CUDA_ERROR_NOT_SUPPORTED);
+  try_expect (cuModuleLoadData (&module, "\177ELF"), CUDA_ERROR_NOT_SUPPORTED);
+  try_ok (cuModuleLoadData (&module, kernel_text));
+  g_assert_cmpint (fake_cuda_live ("module"), ==, 1);
+  try_expect (
+      cuModuleGetFunction (&kernel, module, "other"), CUDA_ERROR_NOT_FOUND);
+  try_ok (cuModuleGetFunction (&kernel, module, "histogram"));
+  try_expect (
+      launch_histogram (kernel, 0, 0, 0, NULL), CUDA_ERROR_INVALID_VALUE);
+  try_ok (cuModuleUnload (module));
+  try_expect (cuModuleUnload (module), CUDA_ERROR_INVALID_HANDLE);
+  try_expect (cuModuleGetFunction (&kernel, module, "histogram"),
+      CUDA_ERROR_INVALID_HANDLE);
+  try_ok (cuModuleLoadData (&module, kernel_text));
+  try_end (); /* which goes with its context */
+}
+
+static void
+test_kernels_outside_memory_break_the_context (void)
+{
+  CUdeviceptr memory;
+  CUfunction kernel;
+  CUmodule module;
+
+  try_begin ();
+  try_ok (cuMemAlloc_v2 (&memory, 32));
+  try_ok (cuModuleLoadData (&module, kernel_text));
+  try_ok (cuModuleGetFunction (&kernel, module, "histogram"));
+  /* The bins begin where the memory ends. */
+  try_ok (launch_histogram (kernel, memory, memory + 32, 2, NULL));
+  try_expect (cuCtxSynchronize (), CUDA_ERROR_ILLEGAL_ADDRESS);
+  try_end ();
+}
+
 /* --- controls ------------------------------------------------------------ */
 
 static void
@@ -355,6 +449,10 @@ main (int argc, char **argv)
   harness_add (
       "/memory/unmapped", test_work_on_unmapped_memory_breaks_the_context);
   harness_add ("/memory/bounded", test_device_memory_is_bounded);
+  harness_add ("/kernel/stream", test_kernels_run_on_their_stream);
+  harness_add ("/kernel/known", test_kernels_are_those_that_are_known);
+  harness_add (
+      "/kernel/outside", test_kernels_outside_memory_break_the_context);
   harness_add ("/control/failures", test_calls_fail_on_demand);
   harness_add ("/control/counts", test_calls_are_counted_by_thread);
   harness_add ("/control/versions", test_functions_have_versions);
