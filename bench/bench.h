@@ -26,10 +26,12 @@ struct bench_options {
   bool json;
 };
 
-/* Each returns the exit status: 0 when everything was measured. */
+/* Each returns the exit status: 0 when everything was measured; 77 where there
+ * is nothing to measure with. */
 int bench_latency (const struct bench_options *options);
 int bench_fanout (const struct bench_options *options);
 int bench_pool (const struct bench_options *options);
+int bench_cuda (const struct bench_options *options);
 
 int64_t bench_now (void);
 void bench_sleep_until (int64_t ns);

@@ -13,13 +13,17 @@ static const char usage[] =
     "       xmem-bench fanout [--clients 1,4,16] [--rate 60] [--seconds 10]\n"
     "                         [--stride 64] [--json]\n"
     "       xmem-bench pool [--rounds 5] [--slots 1024] [--json]\n"
+    "       xmem-bench cuda [--rate 60] [--seconds 10] [--rounds 5] [--json]\n"
     "\n"
     "latency  how long a frame takes to a process that waits for it, beside\n"
     "         the same through a bare socket; --seconds are per round\n"
     "fanout   what many clients cost who each read every frame; --stride is\n"
     "         how many bytes lie between two that they read\n"
     "pool     what the calls of a named pool cost, beside one shared memory\n"
-    "         object per buffer\n";
+    "         object per buffer\n"
+    "cuda     what it takes to hand over a frame in the memory of a CUDA\n"
+    "         device, by way of events, of waiting and of copies; --rate is\n"
+    "         that of each way\n";
 
 static int
 parse_clients (const char *text, struct bench_options *options)
@@ -100,6 +104,8 @@ main (int argc, char **argv)
       return bench_fanout (&options);
     if (strcmp (name, "pool") == 0)
       return bench_pool (&options);
+    if (strcmp (name, "cuda") == 0)
+      return bench_cuda (&options);
   }
   fputs (usage, stderr);
   return 2;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Buffers of a pool in the memory of a device: getting them, copying them, what
  * is said when they cannot be had, and that nothing is left. Each case is a
- * child with a driver of its own. */
+ * child with a driver of its own. Whether calls failed, were made or left
+ * something, only the double can say. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,8 +65,10 @@ refuse (unsigned mode, int device, int status, const char *words)
 static void
 check_nothing_left (int n_contexts)
 {
-  g_assert_cmpint (cuda_double.fake_cuda_live ("context"), ==, n_contexts);
-  g_assert_cmpint (cuda_double.fake_cuda_live (NULL), ==, n_contexts);
+  if (!double_is_here ())
+    return;
+  g_assert_cmpint (double_live ("context"), ==, n_contexts);
+  g_assert_cmpint (double_live (NULL), ==, n_contexts);
 }
 
 /* --- getting them -------------------------------------------------------- */
@@ -104,14 +107,22 @@ use_mode (unsigned mode)
 }
 
 static void
+check_legacy_used (bool used)
+{
+  if (double_is_here ())
+    g_assert_cmpint (
+        cuda_double.fake_cuda_calls ("cuMemAlloc", 0) > 0, ==, used);
+}
+
+static void
 run_modes (int argc, char **argv)
 {
   double_load ();
   use_mode (XMEM_CUDA_MODE_AUTO);
-  g_assert_cmpuint (cuda_double.fake_cuda_calls ("cuMemAlloc", 0), ==, 0);
+  check_legacy_used (false);
   use_mode (XMEM_CUDA_MODE_VMM);
   use_mode (XMEM_CUDA_MODE_LEGACY);
-  g_assert_cmpuint (cuda_double.fake_cuda_calls ("cuMemAlloc", 0), >, 0);
+  check_legacy_used (true);
   check_nothing_left (1);
 }
 
@@ -121,7 +132,7 @@ run_without_vmm (int argc, char **argv)
   g_setenv ("FAKE_CUDA_WITHOUT", argv[0], true);
   double_load ();
   use_mode (XMEM_CUDA_MODE_AUTO);
-  g_assert_cmpuint (cuda_double.fake_cuda_calls ("cuMemAlloc", 0), >, 0);
+  check_legacy_used (true);
   refuse (XMEM_CUDA_MODE_VMM, 0, XMEM_UNSUPPORTED, argv[1]);
   check_nothing_left (1);
 }
@@ -260,10 +271,12 @@ run_copies (int argc, char **argv)
   stream = double_stream ();
   pool = pool_new (XMEM_CUDA_MODE_AUTO);
   copy_around (pool, 0, 0, NULL);
-  copy_around (pool, 0, 1, NULL);
-  copy_around (pool, 1, 0, NULL);
   copy_around (pool, 0, 0, stream);
-  copy_around (pool, 1, 0, stream);
+  if (double_is_here ()) {
+    copy_around (pool, 0, 1, NULL);
+    copy_around (pool, 1, 0, NULL);
+    copy_around (pool, 1, 0, stream);
+  }
   xmem_pool_unref (pool);
   g_assert_cmpint (cuda_double.cuStreamDestroy_v2 (stream), ==, 0);
   check_nothing_left (2);
@@ -374,6 +387,11 @@ static void
 test_copies (void)
 {
   run_child ("copies", NULL, NULL);
+}
+
+static void
+test_copies_without (void)
+{
   run_child ("copies", "peer", NULL);
   run_child ("copies", "vmm", NULL);
 }
@@ -401,12 +419,13 @@ main (int argc, char **argv)
 
   double_init (&argc, &argv, roles);
   harness_add ("/all-modes", test_modes);
-  harness_add ("/legacy-where-there-is-no-vmm", test_without_vmm);
-  harness_add ("/refused-in-words", test_refusals);
-  harness_add ("/device-runs-full", test_full);
+  double_add ("/legacy-where-there-is-no-vmm", test_without_vmm);
+  double_add ("/refused-in-words", test_refusals);
+  double_add ("/device-runs-full", test_full);
   harness_add ("/preallocated-and-trimmed", test_growth);
   harness_add ("/copies-are-exact", test_copies);
-  harness_add ("/bad-copies-are-refused", test_bad_copies);
-  harness_add ("/contexts-of-the-application", test_contexts);
+  double_add ("/copies-without-peer-access-or-vmm", test_copies_without);
+  double_add ("/bad-copies-are-refused", test_bad_copies);
+  double_add ("/contexts-of-the-application", test_contexts);
   return g_test_run ();
 }

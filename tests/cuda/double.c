@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Finds the double; plays kernels. Keeps the table of its functions. */
+/* Finds the driver or its double, and holds streams still. Keeps the table of
+ * functions, and whether streams are held. */
 #include "cuda/double.h"
 
 #include <dlfcn.h>
@@ -12,17 +13,25 @@
 
 struct cuda_double cuda_double;
 
-#define NAME_AND_PLACE(name) { #name, offsetof (struct cuda_double, name) },
-
-static const struct {
+struct function {
   const char *name;
   size_t place;
-} functions[] = { DOUBLE_FUNCTIONS (NAME_AND_PLACE) };
+};
+
+#define NAME_AND_PLACE(name) { #name, offsetof (struct cuda_double, name) },
+
+static const struct function of_driver[] = { DRIVER_FUNCTIONS (
+    NAME_AND_PLACE) };
+static const struct function of_double[] = { DOUBLE_FUNCTIONS (
+    NAME_AND_PLACE) };
+
+static bool found_double; /* by a child of this process */
 
 static bool
-find_functions (void *library)
+find_functions (
+    void *library, const struct function *functions, size_t n_functions)
 {
-  for (size_t i = 0; i < G_N_ELEMENTS (functions); i++) {
+  for (size_t i = 0; i < n_functions; i++) {
     void *function = dlsym (library, functions[i].name);
 
     if (!function)
@@ -33,25 +42,46 @@ find_functions (void *library)
   return true;
 }
 
-static void
-run_probe (int argc, char **argv)
+static bool
+load_driver (void)
 {
   void *library = dlopen (DRIVER, RTLD_NOW | RTLD_LOCAL);
 
-  _exit (library && find_functions (library) ? 0 : 1);
+  if (!library
+      || !find_functions (library, of_driver, G_N_ELEMENTS (of_driver)))
+    return false;
+  find_functions (library, of_double, G_N_ELEMENTS (of_double));
+  return true;
+}
+
+enum found { FOUND_DOUBLE, FOUND_DRIVER, FOUND_NOTHING };
+
+static void
+run_probe (int argc, char **argv)
+{
+  int n = 0;
+
+  if (!load_driver ())
+    _exit (FOUND_NOTHING);
+  if (double_is_here ())
+    _exit (FOUND_DOUBLE);
+  _exit (cuda_double.cuInit (0) == 0 && cuda_double.cuDeviceGetCount (&n) == 0
+                 && n > 0
+             ? FOUND_DRIVER
+             : FOUND_NOTHING);
 }
 
 #define MAX_ROLES 16
 
-/* The tests' own process does not load the double, which would leave threads
+/* The tests' own process does not load the driver, which would leave threads
  * and descriptors there. */
-static bool
-is_double (void)
+static int
+probe (void)
 {
   struct harness_child child;
 
   harness_spawn (&child, "probe", NULL);
-  return harness_join (&child) == 0;
+  return harness_join (&child);
 }
 
 void
@@ -63,24 +93,49 @@ double_init (int *argc, char ***argv, const struct harness_role *roles)
     g_assert_cmpuint (i + 1, <, MAX_ROLES);
     all[i + 1] = roles[i];
   }
+  int found;
+
   harness_init (argc, argv, all);
-  if (!is_double ()) {
-    printf ("1..0 # SKIP %s is not the test double of the driver\n", DRIVER);
+  found = probe ();
+  if (found != FOUND_DOUBLE && found != FOUND_DRIVER) {
+    printf ("1..0 # SKIP neither the CUDA driver with a device nor its test "
+            "double is here\n");
     exit (77);
   }
-  printf ("# with a test double of the CUDA driver, on no GPU\n");
+  found_double = found == FOUND_DOUBLE;
+  printf (found_double ? "# with a test double of the CUDA driver, on no GPU\n"
+                       : "# with a CUDA driver that is not our double\n");
+}
+
+bool
+double_is_here (void)
+{
+  return found_double || cuda_double.fake_cuda_live;
+}
+
+static void
+skip (void)
+{
+  g_test_skip ("only the double of the CUDA driver can play this");
+}
+
+void
+double_add (const char *path, void (*run) (void))
+{
+  harness_add (path, double_is_here () ? run : skip);
 }
 
 void
 double_load (void)
 {
-  void *library = dlopen (DRIVER, RTLD_NOW | RTLD_LOCAL);
   CUcontext context;
 
-  g_assert_true (library && find_functions (library));
+  g_assert_true (load_driver ());
   g_assert_cmpint (cuda_double.cuInit (0), ==, 0);
   g_assert_cmpint (cuda_double.cuDevicePrimaryCtxRetain (&context, 0), ==, 0);
   g_assert_cmpint (cuda_double.cuCtxSetCurrent (context), ==, 0);
+  if (!double_is_here ())
+    double_prepare_kernels ();
 }
 
 CUstream
@@ -93,80 +148,53 @@ double_stream (void)
   return stream;
 }
 
-/* --- kernels ------------------------------------------------------------- */
-
-struct kernel {
-  uint64_t *words;
-  size_t n_words;
-  uint64_t stamp;
-  unsigned pause_us;
-  struct double_tally *tally;
-};
-
-static void
-write_words (void *data)
+int64_t
+double_live (const char *kind)
 {
-  struct kernel *kernel = data;
-
-  for (size_t i = 0; i < kernel->n_words; i++)
-    kernel->words[i] = kernel->stamp;
-  free (kernel);
+  return double_is_here () ? cuda_double.fake_cuda_live (kind) : 0;
 }
 
-static bool
-all_carry (const struct kernel *kernel)
-{
-  const volatile uint64_t *words = kernel->words;
+/* --- held streams -------------------------------------------------------- */
 
-  for (size_t i = 0; i < kernel->n_words; i++)
-    if (words[i] != kernel->stamp)
-      return false;
-  return true;
+static GMutex lock; /* of what follows */
+static GCond changed;
+static bool held;
+
+static void
+hold (void *data)
+{
+  g_mutex_lock (&lock);
+  while (held)
+    g_cond_wait (&changed, &lock);
+  g_mutex_unlock (&lock);
 }
 
 static void
-check_words (void *data)
+set_held (bool value)
 {
-  struct kernel *kernel = data;
-  bool good = all_carry (kernel);
-
-  if (kernel->pause_us > 0)
-    usleep (kernel->pause_us);
-  if (good && all_carry (kernel))
-    kernel->tally->n_good++;
-  else
-    kernel->tally->n_bad++;
-  free (kernel);
-}
-
-static void
-launch (CUstream stream, void (*run) (void *data), const struct kernel *kernel,
-    uint64_t pointer)
-{
-  struct kernel *copy = malloc (sizeof (*copy));
-
-  g_assert_nonnull (copy);
-  *copy = *kernel;
-  copy->words = cuda_double.fake_cuda_peek (pointer);
-  g_assert_nonnull (copy->words);
-  g_assert_cmpint (cuda_double.cuLaunchHostFunc (stream, run, copy), ==, 0);
+  g_mutex_lock (&lock);
+  held = value;
+  g_cond_broadcast (&changed);
+  g_mutex_unlock (&lock);
 }
 
 void
-double_write (CUstream stream, uint64_t pointer, size_t n_words, uint64_t stamp)
+double_pause (const CUstream *streams, size_t n_streams)
 {
-  launch (stream, write_words,
-      &(struct kernel){ .n_words = n_words, .stamp = stamp }, pointer);
+  if (double_is_here ()) {
+    cuda_double.fake_cuda_pause (true);
+    return;
+  }
+  set_held (true);
+  for (size_t i = 0; i < n_streams; i++)
+    g_assert_cmpint (
+        cuda_double.cuLaunchHostFunc (streams[i], hold, NULL), ==, 0);
 }
 
 void
-double_check (CUstream stream, uint64_t pointer, size_t n_words, uint64_t stamp,
-    unsigned pause_us, struct double_tally *tally)
+double_go (void)
 {
-  launch (stream, check_words,
-      &(struct kernel){ .n_words = n_words,
-          .stamp = stamp,
-          .pause_us = pause_us,
-          .tally = tally },
-      pointer);
+  if (double_is_here ())
+    cuda_double.fake_cuda_pause (false);
+  set_held (false);
 }

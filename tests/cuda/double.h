@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What the tests of CUDA memory share: the test double of the driver, found
- * through LD_LIBRARY_PATH as the driver would be, and kernels, which are
- * functions of the host that a stream calls.
+/* What the tests of CUDA memory share: the driver, which is its test double
+ * where LD_LIBRARY_PATH leads there, and kernels. With the double these are
+ * functions of the host that a stream calls; with another driver, copies of
+ * memory that such functions fill or look at.
  *
  * The double reads its environment when it is loaded: a child sets what it
  * wants before double_load (). The tests' own process does not load it. */
@@ -14,7 +15,7 @@
 #include "harness/harness.h"
 #include "mem/cuda-driver.h"
 
-#define DOUBLE_FUNCTIONS(F)    \
+#define DRIVER_FUNCTIONS(F)    \
   F (cuStreamCreate)           \
   F (cuStreamSynchronize)      \
   F (cuStreamDestroy_v2)       \
@@ -23,32 +24,58 @@
   F (cuCtxSetCurrent)          \
   F (cuDevicePrimaryCtxRetain) \
   F (cuLaunchHostFunc)         \
-  F (cuInit)                   \
-  F (fake_cuda_calls)          \
-  F (fake_cuda_fail)           \
-  F (fake_cuda_live)           \
-  F (fake_cuda_pause)          \
+  F (cuMemAllocHost_v2)        \
+  F (cuMemcpyHtoDAsync_v2)     \
+  F (cuMemcpyDtoHAsync_v2)     \
+  F (cuDeviceGetCount)         \
+  F (cuInit)
+
+/* NULL with any driver but the double. */
+#define DOUBLE_FUNCTIONS(F) \
+  F (fake_cuda_calls)       \
+  F (fake_cuda_fail)        \
+  F (fake_cuda_live)        \
+  F (fake_cuda_pause)       \
   F (fake_cuda_peek)
 
 #define DOUBLE_FIELD(name) __typeof__ (&name) name;
 
 struct cuda_double {
+  DRIVER_FUNCTIONS (DOUBLE_FIELD)
   DOUBLE_FUNCTIONS (DOUBLE_FIELD)
 };
 
 /* Empty before double_load (). */
 extern struct cuda_double cuda_double;
 
-/* Prepares a test: exits 77 where the double is not what would be loaded, and
- * says that it was used. Then as harness_init (). */
+/* Prepares a test: exits 77 where there is neither the double nor a driver with
+ * a device, and says which it is. Then as harness_init (). */
 void double_init (int *argc, char ***argv, const struct harness_role *roles);
 
-/* Loads it into this process, and makes device 0's primary context current. */
+/* Whether the driver is the double. */
+bool double_is_here (void);
+
+/* A case that only the double can play; skipped with another driver. */
+void double_add (const char *path, void (*run) (void));
+
+/* Loads the driver into this process, and makes device 0's primary context current. */
 void double_load (void);
 
 CUstream double_stream (void);
 
+/* What of a kind the driver keeps in this process, see fake_cuda_live (); 0
+ * where it cannot be asked. */
+int64_t double_live (const char *kind);
+
+/* Holds streams still, all of them or at least these, from the work on that is
+ * launched later; and lets them go on. */
+void double_pause (const CUstream *streams, size_t n_streams);
+void double_go (void);
+
 /* --- kernels ------------------------------------------------------------- */
+
+/* For double_load (), with a driver that is not the double. */
+void double_prepare_kernels (void);
 
 /* Fills n_words words on a device with a stamp, on a stream. */
 void double_write (

@@ -263,9 +263,9 @@ main (int argc, char **argv)
     PEER_ROLES, { NULL, NULL } };
 
   double_init (&argc, &argv, roles);
-  harness_add ("/owner-vmm", test_owner_vmm);
-  harness_add ("/owner-legacy", test_owner_legacy);
-  harness_add ("/reader-vmm", test_reader_vmm);
-  harness_add ("/reader-legacy", test_reader_legacy);
+  double_add ("/owner-vmm", test_owner_vmm);
+  double_add ("/owner-legacy", test_owner_legacy);
+  double_add ("/reader-vmm", test_reader_vmm);
+  double_add ("/reader-legacy", test_reader_legacy);
   return g_test_run ();
 }

@@ -2,7 +2,8 @@
 /* What the threads that publish and read ask of the driver for each frame, once
  * things have settled: one event recorded, one wait put into a stream, one event
  * recorded behind the reader's work. Nothing that waits, allocates or imports.
- * Where events cannot cross, the publisher waits, and says so. */
+ * Where events cannot cross, the publisher waits, and says so. The double
+ * counts, and it alone can be without events. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -158,10 +159,10 @@ main (int argc, char **argv)
   static const struct harness_role roles[] = { PEER_ROLES, { NULL, NULL } };
 
   double_init (&argc, &argv, roles);
-  harness_add ("/calls-per-frame", test_calls_per_frame);
-  harness_add (
+  double_add ("/calls-per-frame", test_calls_per_frame);
+  double_add (
       "/events-that-cannot-be-shared", test_events_that_cannot_be_shared);
-  harness_add (
+  double_add (
       "/events-that-cannot-be-opened", test_events_that_cannot_be_opened);
   return g_test_run ();
 }

@@ -56,9 +56,7 @@ say_calls (const char *name)
 static int64_t
 count_left (void)
 {
-  return cuda_double.fake_cuda_live (NULL)
-         - cuda_double.fake_cuda_live ("context")
-         - cuda_double.fake_cuda_live ("stream")
+  return double_live (NULL) - double_live ("context") - double_live ("stream")
          + (int64_t) xmem_cuda_count_memories ();
 }
 
@@ -131,14 +129,14 @@ producer_flow (const char *arguments)
 static void
 producer_pause (const char *arguments)
 {
-  cuda_double.fake_cuda_pause (true);
+  double_pause (streams, G_N_ELEMENTS (streams));
   harness_say ("ok");
 }
 
 static void
 producer_go (const char *arguments)
 {
-  cuda_double.fake_cuda_pause (false);
+  double_go ();
   harness_say ("ok");
 }
 

@@ -4,158 +4,15 @@
  * A question that cannot be asked here is answered with the driver's code.
  *
  * Run again with an argument it is the other process. */
-#include <dlfcn.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
-#include <spawn.h>
-#include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "mem/cuda-driver.h"
+#include "measure.h"
 
 #define N_CALLS 1000
-#define SEGMENT_SIZE ((size_t) 32 << 20)
 #define PATIENCE_MS 5000 /* how long a dead peer's event is looked at */
-#define LINE_FD 3 /* of the other process */
-
-#define FUNCTIONS                    \
-  F (cuInit)                         \
-  F (cuDriverGetVersion)             \
-  F (cuDeviceGetName)                \
-  F (cuDeviceGetAttribute)           \
-  F (cuDevicePrimaryCtxRetain)       \
-  F (cuCtxSetCurrent)                \
-  F (cuStreamCreate)                 \
-  F (cuStreamQuery)                  \
-  F (cuStreamSynchronize)            \
-  F (cuStreamWaitEvent)              \
-  F (cuLaunchHostFunc)               \
-  F (cuEventCreate)                  \
-  F (cuEventRecord)                  \
-  F (cuIpcGetEventHandle)            \
-  F (cuIpcOpenEventHandle)           \
-  F (cuIpcGetMemHandle)              \
-  F (cuIpcOpenMemHandle_v2)          \
-  F (cuMemAlloc_v2)                  \
-  F (cuMemGetAllocationGranularity)  \
-  F (cuMemCreate)                    \
-  F (cuMemExportToShareableHandle)   \
-  F (cuMemImportFromShareableHandle) \
-  F (cuMemAddressReserve)            \
-  F (cuMemMap)                       \
-  F (cuMemSetAccess)                 \
-  F (cuMemcpyDtoDAsync_v2)           \
-  F (cuMemsetD8Async)
-
-static struct {
-#define F(name) __typeof__ (name) *name;
-  FUNCTIONS
-#undef F
-} cu;
-
-static CUstream stream;
-static bool is_first = true;
-
-/* --- the driver ---------------------------------------------------------- */
-
-static void
-load (void)
-{
-  void *driver = dlopen ("libcuda.so.1", RTLD_NOW);
-
-  if (!driver) {
-    fprintf (stderr, "skipped: %s\n", dlerror ());
-    exit (77);
-  }
-#define F(name)                                                 \
-  cu.name = (__typeof__ (name) *) dlsym (driver, #name);        \
-  if (!cu.name) {                                               \
-    fprintf (stderr, "skipped: the driver has no %s\n", #name); \
-    exit (77);                                                  \
-  }
-  FUNCTIONS
-#undef F
-}
-
-/* For what must work before anything can be asked. */
-static void
-must (CUresult result, const char *what)
-{
-  if (result == CUDA_SUCCESS)
-    return;
-  fprintf (stderr, "%s: %d\n", what, (int) result);
-  exit (result == CUDA_ERROR_NO_DEVICE ? 77 : 1);
-}
-
-static void
-begin (void)
-{
-  CUcontext context;
-
-  load ();
-  must (cu.cuInit (0), "cuInit");
-  must (cu.cuDevicePrimaryCtxRetain (&context, 0), "cuDevicePrimaryCtxRetain");
-  must (cu.cuCtxSetCurrent (context), "cuCtxSetCurrent");
-  must (cu.cuStreamCreate (&stream, CU_STREAM_NON_BLOCKING), "cuStreamCreate");
-}
-
-/* --- the answers --------------------------------------------------------- */
-
-static void
-say_key (const char *key)
-{
-  printf ("%s\n  \"%s\": ", is_first ? "{" : ",", key);
-  is_first = false;
-}
-
-static void
-say_number (const char *key, long long value)
-{
-  say_key (key);
-  printf ("%lld", value);
-}
-
-static void
-say_text (const char *key, const char *text)
-{
-  say_key (key);
-  printf ("\"%s\"", text);
-}
-
-static long long
-now_ns (void)
-{
-  struct timespec now;
-
-  clock_gettime (CLOCK_MONOTONIC, &now);
-  return now.tv_sec * 1000000000LL + now.tv_nsec;
-}
-
-static int
-compare (const void *a, const void *b)
-{
-  long long x = *(const long long *) a;
-  long long y = *(const long long *) b;
-
-  return (x > y) - (x < y);
-}
-
-static void
-say_times (const char *key, long long *times, int n)
-{
-  qsort (times, (size_t) n, sizeof times[0], compare);
-  say_key (key);
-  printf ("{ \"p50_ns\": %lld, \"p99_ns\": %lld, \"n\": %d }", times[n / 2],
-      times[n * 99 / 100], n);
-}
 
 /* --- what calls cost ----------------------------------------------------- */
 
@@ -203,101 +60,7 @@ time_copies (const char *key, CUdeviceptr memory, size_t size)
   say_times (key, times, 100);
 }
 
-/* --- memory with a descriptor -------------------------------------------- */
-
-static CUresult
-map (CUmemGenericAllocationHandle handle, CUmemAccess_flags access,
-    CUdeviceptr *pointer_out)
-{
-  CUmemAccessDesc description = { { CU_MEM_LOCATION_TYPE_DEVICE, 0 }, access };
-  CUresult result = cu.cuMemAddressReserve (pointer_out, SEGMENT_SIZE, 0, 0, 0);
-
-  if (result == CUDA_SUCCESS)
-    result = cu.cuMemMap (*pointer_out, SEGMENT_SIZE, 0, handle, 0);
-  if (result == CUDA_SUCCESS)
-    result = cu.cuMemSetAccess (*pointer_out, SEGMENT_SIZE, &description, 1);
-  return result;
-}
-
-/* Returns the driver's code. */
-static CUresult
-export_segment (int *fd_out)
-{
-  CUmemAllocationProp properties = { .type = CU_MEM_ALLOCATION_TYPE_PINNED,
-    .requestedHandleTypes = CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR,
-    .location = { CU_MEM_LOCATION_TYPE_DEVICE, 0 } };
-  CUmemGenericAllocationHandle handle;
-  CUresult result = cu.cuMemCreate (&handle, SEGMENT_SIZE, &properties, 0);
-
-  return result != CUDA_SUCCESS
-             ? result
-             : cu.cuMemExportToShareableHandle (
-                 fd_out, handle, CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR, 0);
-}
-
 /* --- the other process --------------------------------------------------- */
-
-struct peer {
-  pid_t pid;
-  int socket;
-};
-
-extern char **environ;
-
-/* It finds its end of the line at LINE_FD, and `fd`, if there is one, next to
- * it. */
-static struct peer
-start_peer (const char *role, int fd)
-{
-  char *argv[] = { "measure", (char *) (uintptr_t) role, NULL };
-  posix_spawn_file_actions_t actions;
-  struct peer peer;
-  int pair[2];
-  int line; /* out of the way of what is put at LINE_FD and after */
-
-  if (socketpair (AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0
-      || (line = fcntl (pair[1], F_DUPFD_CLOEXEC, LINE_FD + 2)) < 0)
-    abort ();
-  posix_spawn_file_actions_init (&actions);
-  if (fd >= 0)
-    posix_spawn_file_actions_adddup2 (&actions, fd, LINE_FD + 1);
-  posix_spawn_file_actions_adddup2 (&actions, line, LINE_FD);
-  if (posix_spawn (&peer.pid, "/proc/self/exe", &actions, NULL, argv, environ)
-      != 0)
-    abort ();
-  posix_spawn_file_actions_destroy (&actions);
-  close (line);
-  close (pair[1]);
-  peer.socket = pair[0];
-  return peer;
-}
-
-/* Whether it said this much before it ended. */
-static bool
-hear (int socket, void *data, size_t size)
-{
-  ssize_t n;
-
-  do
-    n = recv (socket, data, size, 0);
-  while (n < 0 && errno == EINTR);
-  return n == (ssize_t) size;
-}
-
-static void
-tell (int socket, const void *data, size_t size)
-{
-  if (send (socket, data, size, MSG_NOSIGNAL) != (ssize_t) size)
-    exit (1);
-}
-
-static void
-end_peer (struct peer *peer)
-{
-  kill (peer->pid, SIGKILL);
-  waitpid (peer->pid, NULL, 0);
-  close (peer->socket);
-}
 
 struct answer {
   CUresult result;
@@ -308,18 +71,13 @@ struct answer {
 static void
 be_importer (void)
 {
-  CUmemGenericAllocationHandle handle;
   CUdeviceptr pointer;
   struct answer answer;
   long long since;
 
   begin ();
   since = now_ns ();
-  answer.result = cu.cuMemImportFromShareableHandle (&handle,
-      (void *) (intptr_t) (LINE_FD + 1),
-      CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR);
-  if (answer.result == CUDA_SUCCESS)
-    answer.result = map (handle, CU_MEM_ACCESS_FLAGS_PROT_READ, &pointer);
+  answer.result = import_segment (CU_MEM_ACCESS_FLAGS_PROT_READ, &pointer);
   answer.ns = now_ns () - since;
   tell (LINE_FD, &answer, sizeof answer);
   if (answer.result != CUDA_SUCCESS)
@@ -388,11 +146,13 @@ static void
 ask_about_imports (void)
 {
   struct answer answer = { CUDA_ERROR_UNKNOWN, 0 };
-  CUresult result;
+  CUmemGenericAllocationHandle handle;
   struct peer peer;
+  CUresult result = make_segment (&handle);
   int fd;
 
-  result = export_segment (&fd);
+  if (result == CUDA_SUCCESS)
+    result = export_segment (handle, &fd);
   say_number ("vmm_export_result", result);
   if (result != CUDA_SUCCESS)
     return;
@@ -479,15 +239,14 @@ describe (void)
     { "compute_major", CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR },
     { "compute_minor", CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR },
   };
-  void *driver = dlopen ("libcuda.so.1", RTLD_NOW);
   char name[256] = "";
   int value = 0;
 
-  say_text ("driver",
-      dlsym (driver, "fake_cuda_calls") ? "test double, no GPU" : "real");
+  cu.cuDeviceGetName (name, sizeof name, 0);
+  say_text (
+      "driver", strstr (name, "test double") ? "test double, no GPU" : "real");
   cu.cuDriverGetVersion (&value);
   say_number ("driver_version", value);
-  cu.cuDeviceGetName (name, sizeof name, 0);
   say_text ("device", name);
   for (size_t i = 0; i < sizeof attributes / sizeof attributes[0]; i++) {
     value = 0;
@@ -513,9 +272,11 @@ measure (void)
   time_copies ("copy_1080p_nv12_and_wait", memory, 1920 * 1080 * 3 / 2);
   time_copies ("copy_2160p_nv12_and_wait", memory, 3840 * 2160 * 3 / 2);
   ask_about_imports ();
+  ask_about_textures ();
+  ask_about_contexts ();
   ask_about_handles (memory, event);
   ask_about_death ();
-  printf ("\n}\n");
+  end_answers ();
 }
 
 int
@@ -525,6 +286,14 @@ main (int argc, char **argv)
 
   if (strcmp (role, "importer") == 0)
     be_importer ();
+  else if (strcmp (role, "texturer-read-only") == 0)
+    be_texturer (CU_MEM_ACCESS_FLAGS_PROT_READ);
+  else if (strcmp (role, "texturer") == 0)
+    be_texturer (CU_MEM_ACCESS_FLAGS_PROT_READWRITE);
+  else if (strcmp (role, "texturer-alone") == 0)
+    be_texturer (CU_MEM_ACCESS_FLAGS_PROT_NONE);
+  else if (strcmp (role, "in-second-context") == 0)
+    be_in_second_context ();
   else if (strcmp (role, "opener") == 0)
     be_opener ();
   else if (strcmp (role, "stuck") == 0)

@@ -5,12 +5,14 @@
 usage: pack.py BUILD ARCHIVE.tar.xz [TEST...]
 
 Takes the build's libraries and plugin, its tests whose names begin with "cuda-"
-(or those named), gpu/measure, gst-launch-1.0 with the plugins that the tests
-need, and every library these need but glibc's and the compiler's. The double of
-the driver goes into a folder of its own, where only `run.py --double` looks.
-Prints the archive's size; exits 1 above 64 MB, 77 where GStreamer is not here.
+(or those named), gpu/measure, xmem-bench, gst-launch-1.0 with the plugins that
+tests and pipelines need, a clip of H.264 from $XMEM_MEDIA, and every library
+these need but glibc's and the compiler's. The plain double of the driver goes
+into a folder of its own, where only `run.py --double` looks. Prints the
+archive's size; exits 1 above 64 MB, 77 where GStreamer is not here.
 """
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -20,7 +22,9 @@ import tempfile
 
 LIMIT = 64_000_000
 PLUGINS = ('coreelements', 'videotestsrc', 'videoconvertscale', 'app',
-           'nvcodec')
+           'nvcodec', 'debug', 'debugutilsbad', 'isomp4', 'videoparsersbad')
+MODULES = ('run.py', 'runner.py', 'pipelines.py')
+CLIP = 'phone-1080p30.mp4'
 TOOLS = ('gst-launch-1.0', 'gst-inspect-1.0')
 # Whoever has a driver has these, and ours could be too old for it.
 NOT_OURS = re.compile(r'(ld-linux.*|lib(c|m|dl|rt|pthread|util|resolv|nsl|anl'
@@ -90,8 +94,24 @@ def put_gstreamer(tree):
 def put_build(build, tree):
     put(build / 'gst/xmem/libgstxmem.so', tree / 'plugins')
     put(build / 'tests/gpu/measure', tree / 'bin')
-    for library in (build / 'tests/harness/fake-cuda').glob('lib*.so.1'):
+    put(build / 'bench/xmem-bench', tree / 'bin')
+    put(build / 'tests/gpu/nvrtc-for-old.so', tree / 'lib', with_needs=False)
+    for library in (build / 'tests/gpu/libcuda.so.1',
+                    build / 'tests/harness/fake-cuda/libnvcuvid.so.1'):
         put(library, tree / 'double', with_needs=False)
+    put(build / 'tests/harness/fake-cuda/libnvcuvid.so.1', tree / 'stub',
+        with_needs=False)
+
+
+def put_scripts(tree):
+    here = pathlib.Path(__file__).resolve().parent
+    clip = pathlib.Path(os.environ.get('XMEM_MEDIA', '')) / CLIP
+    for name in MODULES:
+        shutil.copy2(here / name, tree)
+    if clip.is_file():
+        shutil.copyfile(clip, tree / 'clip.mp4')
+    else:
+        print(f'no {CLIP} in $XMEM_MEDIA: there will be nothing to decode')
 
 
 def is_complete(tree):
@@ -111,7 +131,7 @@ def pack(build, archive, names):
         put_tests(wanted_tests(build, names), tree)
         put_gstreamer(tree)
         put_build(build, tree)
-        shutil.copy2(pathlib.Path(__file__).with_name('run.py'), tree)
+        put_scripts(tree)
         if not is_complete(tree):
             sys.exit(1)
         subprocess.run(['tar', '-C', folder, '-cJf', str(archive), tree.name],

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* The tests of CUDA memory in elements use the test double of the driver, which
- * they and their children find through LD_LIBRARY_PATH. */
+/* The tests of CUDA memory in elements use the driver, or its test double where
+ * LD_LIBRARY_PATH leads them and their children there. */
 #ifndef XMEM_TEST_CUDA_DOUBLE_H
 #define XMEM_TEST_CUDA_DOUBLE_H
 
 #include <gst/gst.h>
 
-/* Says that what follows was obtained with the double; exits 77, saying why,
- * where it or GStreamer's elements for CUDA are not there. After gst_init (). */
-void cuda_double_need (void);
+/* Says whether what follows was obtained with the double; exits 77, saying why,
+ * where there is no driver or GStreamer has no elements for CUDA. Returns
+ * whether it is the double: what only that can play is to be left out otherwise.
+ * After gst_init (). */
+gboolean cuda_double_need (void);
 
 #endif

@@ -293,10 +293,20 @@ fake_cuda_pause (bool paused)
 
 /* --- the environment ----------------------------------------------------- */
 
+static const char *
+setting (const char *variable)
+{
+#ifdef FAKE_CUDA_PLAIN
+  return NULL;
+#else
+  return getenv (variable);
+#endif
+}
+
 static uint64_t
 read_number (const char *variable, uint64_t otherwise)
 {
-  const char *text = getenv (variable);
+  const char *text = setting (variable);
   char *end;
   uint64_t number;
 
@@ -371,22 +381,22 @@ read_environment (void)
 
   fake_control.n_devices = read_number ("FAKE_CUDA_DEVICES", 1);
   if (fake_control.n_devices > FAKE_MAX_DEVICES)
-    reject ("FAKE_CUDA_DEVICES", getenv ("FAKE_CUDA_DEVICES"));
+    reject ("FAKE_CUDA_DEVICES", setting ("FAKE_CUDA_DEVICES"));
   fake_control.version = (int) read_number ("FAKE_CUDA_VERSION", 13000);
   fake_control.memory_bytes =
       read_number ("FAKE_CUDA_MEMORY", (uint64_t) 4 << 30);
   fake_control.mig = read_number ("FAKE_CUDA_MIG", 0) != 0;
-  fake_control.uuids = getenv ("FAKE_CUDA_UUIDS");
+  fake_control.uuids = setting ("FAKE_CUDA_UUIDS");
   random_state = read_number ("FAKE_CUDA_SEED", 1) * 0x9e3779b97f4a7c15u | 1;
-  if ((text = getenv ("FAKE_CUDA_LAG")))
+  if ((text = setting ("FAKE_CUDA_LAG")))
     read_lag (text);
-  if ((text = getenv ("FAKE_CUDA_WITHOUT")))
+  if ((text = setting ("FAKE_CUDA_WITHOUT")))
     read_without (text);
-  if ((text = getenv ("FAKE_CUDA_FAIL")))
+  if ((text = setting ("FAKE_CUDA_FAIL")))
     read_failures (text);
-  if ((text = getenv ("FAKE_CUDA_TABLE")))
+  if ((text = setting ("FAKE_CUDA_TABLE")))
     read_table_path (text);
-  text = getenv ("FAKE_CUDA_DEATH");
+  text = setting ("FAKE_CUDA_DEATH");
   fake_control.death_hangs = text && strcmp (text, "hangs") == 0;
   if (text && !fake_control.death_hangs && strcmp (text, "completes") != 0)
     reject ("FAKE_CUDA_DEATH", text);
