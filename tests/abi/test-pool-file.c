@@ -13,6 +13,7 @@
 
 #define HEAD_SIZE 65536
 #define PID_AT 256
+#define SERIAL_AT 264
 #define SLOT_AT 37120
 #define GIVEN_AT (SLOT_AT + 8)
 #define PRODUCER_AT (SLOT_AT + 80)
@@ -25,12 +26,14 @@ struct piece {
 /* A pool of eight slots, 1 MiB and 7 s. */
 static const struct piece fresh[] = {
   { 0, "786d656d706f6f6c" /* "xmempool" */
-       "01000000" /* version */
+       "02000000" /* version */
        "08000000" /* slots */
        "0000100000000000" /* most bytes */
        "00863ba101000000" /* hand-over, ns */
        "0091000000000000" /* where the slots are */
-       "0000010000000000" }, /* where the data begins */
+       "0000010000000000" /* where the data begins */
+       "0100000000000000" }, /* attached so far */
+  { SERIAL_AT, "0100000000000000" },
 };
 
 /* The same with one buffer of 100 bytes, described, held and handed over twice

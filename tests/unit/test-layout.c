@@ -218,7 +218,7 @@ test_unknown_kinds (void)
   assert_segment (&segment, XMEM_OK);
   segment.kind = 0;
   assert_segment (&segment, XMEM_VERSION);
-  segment.kind = XMEM_SEGMENT_FILE + 1;
+  segment.kind = XMEM_SEGMENT_CUDA + 1;
   assert_segment (&segment, XMEM_VERSION);
   segment.kind = UINT32_MAX;
   assert_segment (&segment, XMEM_VERSION);

@@ -62,6 +62,11 @@ int xmem_cuda_memory_new (const struct xmem_cuda_place *place, unsigned mode,
     uint64_t slot_size, uint32_t n_slots, struct xmem_cuda_memory **memory_out,
     struct xmem_error *error);
 
+/* The same without events, by a legacy handle. */
+int xmem_cuda_memory_new_legacy (const struct xmem_cuda_place *place,
+    uint64_t size, struct xmem_cuda_memory **memory_out,
+    struct xmem_error *error);
+
 /* The device that a peer's memory is on. Returns 0; XMEM_UNSUPPORTED, saying why
  * it cannot be had; XMEM_DEVICE. */
 int xmem_cuda_find (const struct xmem_cuda_share *share, int *device_out,
