@@ -290,6 +290,36 @@ test_no_driver (void)
   stop_both ();
 }
 
+/* --- the file ------------------------------------------------------------ */
+
+/* An entry as docs/layout.md has it; the numbers are little-endian here. */
+static void
+test_entry (void)
+{
+  static const uint8_t kind_first_slots[] = { 2, 0, 0, 0, 0, 0, 0, 0, 16, 0, 0,
+    0 };
+  static const uint8_t owner_slot_size[] = { 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0,
+    0, 0, 0, 0 };
+  static const uint8_t device[] = { 0xfa, 0x4e, 0xcd, 0xa0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 1 };
+  static const uint8_t none[64] = { 0 };
+  g_autofree char *file = NULL;
+  uint32_t pid;
+  size_t size;
+
+  start_owner (NULL, NULL);
+  ask (&owner, 0, "preallocate %u 16 0", 128u << 10);
+  g_assert_true (g_file_get_contents (named_path (), &file, &size, NULL));
+  g_assert_cmpuint (size, ==, 65536); /* nothing but the head */
+  g_assert_cmpmem (file + 4096, 12, kind_first_slots, 12);
+  memcpy (&pid, file + 4096 + 12, sizeof (pid));
+  g_assert_cmpint ((pid_t) pid, ==, owner.pid);
+  g_assert_cmpmem (file + 4096 + 16, 16, owner_slot_size, 16);
+  g_assert_cmpmem (file + 4096 + 32, 16, device, 16);
+  g_assert_cmpint (memcmp (file + 4096 + 64, none, 64), !=, 0);
+  named_actor_stop (&owner);
+}
+
 /* --- refusals ------------------------------------------------------------ */
 
 static void
@@ -359,6 +389,7 @@ main (int argc, char **argv)
   harness_add ("/invisible-device", test_invisible_device);
   harness_add ("/other-instance", test_other_instance);
   harness_add ("/no-driver", test_no_driver);
+  harness_add ("/entry", test_entry);
   harness_add ("/modes", test_modes);
   harness_add ("/publishing", test_publishing);
   harness_add ("/full", test_full);
