@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Processes that acquire, write, hand over, take and get buffers of one named
- * pool on a device, and close and open it, are killed at some instant, again and
- * again. What was written is what is found, by who wrote it and by who takes it,
- * and in the end no slot is lost.
+/* Processes of two threads each, which acquire, write, hand over, take and get
+ * buffers of one named pool on a device, and close and open it, are killed at
+ * some instant, again and again. What was written is what is found, by who wrote
+ * it and by who takes it, and in the end no slot is lost.
  *
  * XMEM_CUDA_KILLS: how many times. */
 #include <signal.h>
@@ -20,10 +20,10 @@
 #define SIZE 8192
 #define N_WORDS (SIZE / sizeof (uint64_t))
 
-static struct xmem_error error;
+static _Thread_local struct xmem_error error;
+static _Thread_local GRand *dice;
 static struct xmem_pool *pool;
 static CUstream stream;
-static GRand *dice;
 
 /* --- a worker ------------------------------------------------------------ */
 
@@ -111,25 +111,45 @@ start (char **argv)
 }
 
 static void
+work (void)
+{
+  for (unsigned i = roll (80); i > 0; i--) {
+    if (roll (40) == 0)
+      harness_assert_ok (xmem_pool_reclaim (pool, NULL, &error), &error);
+    else if (roll (2) == 0)
+      use_one ();
+    else
+      look_at_one (roll (2) == 0);
+  }
+}
+
+static void *
+run_thread (void *seed)
+{
+  CUcontext context;
+
+  dice = g_rand_new_with_seed (GPOINTER_TO_UINT (seed));
+  g_assert_cmpint (cuda_double.cuDevicePrimaryCtxRetain (&context, 0), ==, 0);
+  g_assert_cmpint (cuda_double.cuCtxSetCurrent (context), ==, 0);
+  work ();
+  g_rand_free (dice);
+  return NULL;
+}
+
+static void
 run_worker (int argc, char **argv)
 {
+  GThread *thread;
+
   start (argv);
   harness_say ("ready");
   for (;;) {
-    switch (roll (40)) {
-      case 0:
-        xmem_pool_unref (pool);
-        open_pool (argv[0]);
-        break;
-      case 1:
-        harness_assert_ok (xmem_pool_reclaim (pool, NULL, &error), &error);
-        break;
-      default:
-        if (roll (2) == 0)
-          use_one ();
-        else
-          look_at_one (roll (2) == 0);
-    }
+    thread = g_thread_new (
+        "worker", run_thread, GUINT_TO_POINTER (g_rand_int (dice)));
+    work ();
+    g_thread_join (thread);
+    xmem_pool_unref (pool);
+    open_pool (argv[0]);
   }
 }
 
