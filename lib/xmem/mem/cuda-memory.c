@@ -307,8 +307,8 @@ xmem_cuda_memory_new (const struct xmem_cuda_place *place, unsigned mode,
     uint64_t slot_size, uint32_t n_slots, struct xmem_cuda_memory **memory_out,
     struct xmem_error *error)
 {
-  return make (place, mode, slot_size * n_slots, slot_size, n_slots, memory_out,
-      error);
+  return make (
+      place, mode, slot_size * n_slots, slot_size, n_slots, memory_out, error);
 }
 
 int
@@ -323,8 +323,8 @@ xmem_cuda_memory_new_legacy (const struct xmem_cuda_place *place, uint64_t size,
 /* What this process has allocated it knows by its handle: the driver would not
  * open it here. */
 static bool
-has_name (const struct xmem_cuda_memory *memory,
-    const struct xmem_cuda_share *share)
+has_name (
+    const struct xmem_cuda_memory *memory, const struct xmem_cuda_share *share)
 {
   if (!memory->imported && share->kind == XMEM_CUDA_LEGACY)
     return memcmp (memory->share.handle, share->handle, sizeof (share->handle))
