@@ -2,12 +2,15 @@
 /* Memory of a device in a named pool goes with who allocated it, in good order
  * or not. Who holds some may go on; everybody else is told; and no slot is
  * lost: the next to grow has them anew. */
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cuda/named-actor.h"
 #include "harness/named.h"
+#include "pool/layout.h"
 
 #define SIZE 100000
 #define N_SLOTS 8
@@ -108,6 +111,7 @@ lose_owner (bool killed)
   expect_bytes (&third, true);
   ask (&other, XMEM_STALE, "get %" PRIu64 " %d", id, XMEM_READ);
   ask (&other, 0, "get %" PRIu64 " %d", last, XMEM_READ);
+  g_assert_cmpuint (number (&other, "calls cuIpcCloseMemHandle"), ==, 1);
   g_assert_cmpuint (
       number (&other, "check %" PRIu64 " %u", last, 100 + N_SLOTS - 1), ==, 1);
   (void) acquire (&other); /* the third's */
@@ -130,6 +134,74 @@ static void
 test_closed (void)
 {
   lose_owner (false);
+}
+
+/* Who only reads lets go when it asks for what can be had back. */
+static void
+test_let_go (void)
+{
+  uint64_t id;
+
+  start_all ();
+  id = acquire (&owner);
+  ask (&other, 0, "get %" PRIu64 " %d", id, XMEM_READ);
+  ask (&third, 0, "get %" PRIu64 " %d", id, XMEM_READ);
+  named_actor_die (&owner);
+  ask (&other, 0, "unref %" PRIu64, id);
+  ask (&other, 0, "reclaim");
+  g_assert_cmpuint (number (&other, "left"), ==, 0);
+  ask (&third, 0, "reclaim");
+  g_assert_cmpuint (number (&third, "left"), >, 0);
+  named_actor_stop (&third);
+  named_actor_stop (&other);
+}
+
+/* As one leaves it that is killed while it makes a segment anew: of nobody, with
+ * some slots closed. */
+static void
+leave_half_made (void)
+{
+  const uint64_t nobody = 0;
+  uint64_t state;
+  off_t at;
+  int fd = open (named_path (), O_RDWR | O_CLOEXEC);
+
+  g_assert_cmpint (fd, >=, 0);
+  g_assert_cmpint (
+      (int) pwrite (fd, &nobody, sizeof (nobody),
+          (off_t) (offsetof (struct xmem_layout_header, segments)
+                   + offsetof (struct xmem_layout_segment, owner))),
+      ==, sizeof (nobody));
+  for (uint32_t i = 0; i < N_SLOTS / 2; i++) {
+    at = (off_t) (xmem_layout_slots_offset (N_SLOTS)
+                  + i * sizeof (struct xmem_slot));
+    g_assert_cmpint (
+        (int) pread (fd, &state, sizeof (state), at), ==, sizeof (state));
+    g_assert_true (xmem_slot_is_free (state));
+    state |= XMEM_SLOT_CLOSED;
+    g_assert_cmpint (
+        (int) pwrite (fd, &state, sizeof (state), at), ==, sizeof (state));
+  }
+  close (fd);
+}
+
+static void
+test_half_made (void)
+{
+  uint64_t id;
+
+  start_all ();
+  id = acquire (&other); /* so that it knows how it was */
+  ask (&other, 0, "unref %" PRIu64, id);
+  named_actor_die (&owner);
+  leave_half_made ();
+  ask (&other, XMEM_STALE, "get %" PRIu64 " %d", id, XMEM_READ);
+  ask (&other, 0, "stats");
+  use_all (&third);
+  (void) acquire (&other);
+  g_assert_cmpuint (number (&other, "calls cuMemAlloc"), ==, 0);
+  named_actor_stop (&third);
+  named_actor_stop (&other);
 }
 
 /* What was in flight ends as ever, and can be taken no more. */
@@ -296,6 +368,8 @@ main (int argc, char **argv)
   double_init (&argc, &argv, roles);
   harness_add ("/killed", test_killed);
   harness_add ("/closed", test_closed);
+  harness_add ("/let-go", test_let_go);
+  harness_add ("/half-made", test_half_made);
   harness_add ("/in-flight", test_in_flight);
   harness_add ("/other-sizes", test_other_sizes);
   harness_add ("/room", test_room);

@@ -142,6 +142,8 @@ drop_unused_map (struct xmem_pool *pool, struct xmem_pool_segment *segment)
 {
   uint32_t first = segment->first;
 
+  if (!segment->maps[XMEM_WRITE])
+    return;
   for (uint32_t i = first; i < first + segment->n_slots; i++)
     if (atomic_load (&pool->local[i].hold.word) != XMEM_HOLD_NONE)
       return;
@@ -235,7 +237,7 @@ xmem_named_cuda_look (struct xmem_pool *pool)
     struct xmem_pool_segment *segment = &pool->segments[i];
     uint64_t owner = segment->owner;
 
-    if (!is_cuda (segment) || segment->closing || lives (pool, owner))
+    if (!is_cuda (segment) || (!segment->closing && lives (pool, owner)))
       continue;
     xmem_scoped_lock (&pool->lock);
     if (segment->owner != owner)

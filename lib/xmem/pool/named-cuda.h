@@ -16,7 +16,8 @@ void xmem_named_cuda_read (const struct xmem_layout_segment *shared,
  * where they are. Returns 0, XMEM_CORRUPT. */
 int xmem_named_cuda_refresh (struct xmem_pool *pool, struct xmem_error *error);
 
-/* Closes the segments whose owners are gone. */
+/* Closes the segments whose owners are gone, and what this process has open of
+ * them and does not hold. */
 void xmem_named_cuda_look (struct xmem_pool *pool);
 
 /* Allocates a segment, and says in *info what others need to use it. */

@@ -277,6 +277,7 @@ xmem_pool_reclaim (
     r = xmem_segments_refresh (pool, error);
   if (r != 0)
     return r;
+  xmem_named_cuda_look (pool);
   n_freed = reclaim (pool);
   if (n_freed_out)
     *n_freed_out = n_freed;

@@ -170,7 +170,8 @@ XMEM_API void xmem_pool_trim (struct xmem_pool *pool, uint64_t keep_size_bytes);
 
 /**
  * Frees what dead processes held, and what was in flight for too long, now.
- * xmem_pool_acquire () does the same before it grows, fails or waits.
+ * xmem_pool_acquire () does the same before it grows, fails or waits. Lets go of
+ * memory of CUDA devices whose owner is gone, if this process holds none of it.
  *
  * @n_freed_out: how many slots came free by it, or NULL.
  * Threads: any. Blocks: never. Costs a look at each slot in use.
