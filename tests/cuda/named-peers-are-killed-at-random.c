@@ -17,8 +17,10 @@
 
 #define N_WORKERS 4
 #define N_SLOTS 24
-#define SIZE 8192
-#define N_WORDS (SIZE / sizeof (uint64_t))
+/* Large, so that segments have few slots each and there are several owners. Of it
+ * so many words are used. */
+#define SIZE (512 << 10)
+#define N_WORDS 512
 
 static _Thread_local struct xmem_error error;
 static _Thread_local GRand *dice;
@@ -64,7 +66,7 @@ use_one (void)
   uint64_t id;
 
   if (!came (xmem_pool_acquire_cuda (
-          pool, SIZE * (1 + 8 * roll (2)), 0, 0, 0, &buffer, &error)))
+          pool, SIZE * (1 + roll (2)), 0, 0, 0, &buffer, &error)))
     return;
   id = xmem_buffer_get_id (buffer);
   double_write (stream, xmem_buffer_get_cuda_pointer (buffer), N_WORDS, id);
@@ -223,6 +225,7 @@ test_kills (void)
   int n = text ? atoi (text) : 100;
   struct harness_child workers[N_WORKERS], survivor;
   struct xmem_pool *named = named_create (&params);
+  struct xmem_pool_stats stats;
 
   dice = g_rand_new_with_seed (g_test_rand_int ());
   for (unsigned i = 0; i < N_WORKERS; i++)
@@ -236,8 +239,10 @@ test_kills (void)
   }
   for (unsigned i = 0; i < N_WORKERS; i++)
     kill_worker (&workers[i]);
-  g_test_message ("%d kills, %" G_GUINT64_FORMAT " buffers acquired", n,
-      count_acquired (named));
+  xmem_pool_get_stats (named, &stats);
+  g_test_message ("%d kills, %" G_GUINT64_FORMAT
+                  " buffers acquired, %u segments",
+      n, count_acquired (named), stats.n_segments);
   spawn (&survivor, "survivor");
   g_assert_cmpint (harness_join (&survivor), ==, 0);
   g_rand_free (dice);

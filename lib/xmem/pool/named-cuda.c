@@ -54,14 +54,24 @@ lives (struct xmem_pool *pool, uint64_t owner)
 
 /* --- the entry ----------------------------------------------------------- */
 
+/* Word by word: acquire and release put what is read or written between the two
+ * looks at the owner, or behind its 0. */
+typedef uint64_t __attribute__ ((may_alias)) entry_word;
+
+#define N_WORDS (sizeof (struct xmem_layout_segment) / sizeof (entry_word))
+#define OWNER_WORD \
+  (offsetof (struct xmem_layout_segment, owner) / sizeof (entry_word))
+
 void
 xmem_named_cuda_read (const struct xmem_layout_segment *shared,
     struct xmem_layout_segment *info_out)
 {
+  const entry_word *from = (const entry_word *) shared;
+  entry_word *to = (entry_word *) info_out;
   uint64_t owner = atomic_load (&shared->owner);
 
-  *info_out = *shared;
-  atomic_thread_fence (memory_order_seq_cst);
+  for (size_t i = 0; i < N_WORDS; i++)
+    to[i] = __atomic_load_n (&from[i], __ATOMIC_ACQUIRE);
   info_out->owner = owner;
   if (info_out->kind == XMEM_SEGMENT_CUDA
       && atomic_load (&shared->owner) != owner)
@@ -72,13 +82,13 @@ static void
 write_entry (
     struct xmem_layout_segment *shared, const struct xmem_layout_segment *info)
 {
+  const entry_word *from = (const entry_word *) info;
+  entry_word *to = (entry_word *) shared;
+
   atomic_store (&shared->owner, 0);
-  atomic_thread_fence (memory_order_seq_cst);
-  shared->pid = info->pid;
-  shared->slot_size = info->slot_size;
-  memcpy (shared->device, info->device, sizeof (shared->device));
-  memcpy (shared->gpu, info->gpu, sizeof (shared->gpu));
-  memcpy (shared->handle, info->handle, sizeof (shared->handle));
+  for (size_t i = 0; i < N_WORDS; i++)
+    if (i != OWNER_WORD)
+      __atomic_store_n (&to[i], from[i], __ATOMIC_RELEASE);
   atomic_store (&shared->owner, info->owner);
 }
 
