@@ -6,7 +6,8 @@
  * segment, by the process that writes.
  *
  * What a peer says an allocation is called is believed of that peer only, whom
- * the kernel names: nobody can pass their memory off as another's.
+ * the kernel names: nobody can pass their memory off as another's. (Processes that
+ * share a named pool trust each other.)
  *
  * Threads: any; `lock` guards the table, and is held while memory is imported, so
  * that nobody imports it beside us. */
