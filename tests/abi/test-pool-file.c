@@ -13,6 +13,7 @@
 
 #define HEAD_SIZE 65536
 #define PID_AT 256
+#define SERIAL_AT 264
 #define SLOT_AT 37120
 #define GIVEN_AT (SLOT_AT + 8)
 #define PRODUCER_AT (SLOT_AT + 80)
@@ -25,12 +26,14 @@ struct piece {
 /* A pool of eight slots, 1 MiB and 7 s. */
 static const struct piece fresh[] = {
   { 0, "786d656d706f6f6c" /* "xmempool" */
-       "01000000" /* version */
+       "02000000" /* version */
        "08000000" /* slots */
        "0000100000000000" /* most bytes */
        "00863ba101000000" /* hand-over, ns */
        "0091000000000000" /* where the slots are */
-       "0000010000000000" }, /* where the data begins */
+       "0000010000000000" /* where the data begins */
+       "0100000000000000" }, /* attached so far */
+  { SERIAL_AT, "0100000000000000" },
 };
 
 /* The same with one buffer of 100 bytes, described, held and handed over twice
@@ -248,6 +251,37 @@ test_golden_file_is_understood (void)
   named_close (pool);
 }
 
+/* A segment on a CUDA device, of which only who allocated it knows what is in
+ * it; and that is gone. */
+static void
+test_segment_of_the_dead (void)
+{
+  static const char entry[] =
+      "02000000" /* kind */
+      "00000000 04000000" /* first slot, slots */
+      "d2040000" /* pid */
+      "0100000000000000" /* owner */
+      "0010000000000000" /* bytes of a slot */
+      "000102030405060708090a0b0c0d0e0f" /* device */
+      "00000000010000000000000000000000" /* where that is */
+      "ff00000000000000000000000000000000000000000000000000000000000000"
+      "00000000000000000000000000000000000000000000000000000000000000ff";
+  g_autofree uint8_t *head = expected_head (true, INT64_MAX);
+  struct xmem_buffer *buffer;
+  struct xmem_pool *pool;
+  struct xmem_error error;
+
+  golden_bytes (entry, head + 4096, 128);
+  g_assert_true (g_file_set_contents_full (named_path (), (char *) head,
+      HEAD_SIZE, G_FILE_SET_CONTENTS_NONE, 0600, NULL));
+  pool = named_open (0);
+  harness_assert_status (
+      xmem_pool_take (pool, UINT64_C (1) << 32, XMEM_READ, &buffer, &error),
+      XMEM_GONE, &error);
+  harness_assert_contains (error.message, "process 1234");
+  named_close (pool);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -255,5 +289,6 @@ main (int argc, char **argv)
   harness_add ("/fresh-pool", test_fresh_pool);
   harness_add ("/pool-in-use", test_pool_in_use);
   harness_add ("/golden-file-is-understood", test_golden_file_is_understood);
+  harness_add ("/segment-of-the-dead", test_segment_of_the_dead);
   return g_test_run ();
 }

@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cuda/named-actor.h"
 #include "cuda/peers.h"
+#include "harness/named.h"
 #include "mem/cuda.h"
 
 #define CODE 999
@@ -96,6 +98,59 @@ read_one (const char *address, CUstream stream)
   return r;
 }
 
+/* Of a named pool, from the CPU to a device and back. */
+static int
+copy_named (struct xmem_pool *pool, struct xmem_buffer *device, CUstream stream)
+{
+  struct xmem_buffer *host;
+  int r;
+
+  harness_assert_ok (
+      xmem_pool_acquire (pool, SIZE, 0, 0, &host, &error), &error);
+  r = xmem_buffer_copy (device, host, &error);
+  if (r == 0)
+    r = xmem_buffer_copy_after (host, device, stream, &error);
+  if (r == 0)
+    r = xmem_buffer_cuda_wait (device, stream, &error);
+  xmem_buffer_unref (host);
+  return r;
+}
+
+static int
+own_named (const char *name, CUstream stream)
+{
+  struct xmem_buffer *buffer;
+  struct xmem_pool *pool;
+  int r;
+
+  harness_assert_ok (xmem_pool_create (name, NULL, &pool, &error), &error);
+  r = xmem_pool_acquire_cuda (pool, SIZE, 0, 0, 0, &buffer, &error);
+  if (r == 0) {
+    r = copy_named (pool, buffer, stream);
+    xmem_buffer_unref (buffer);
+  }
+  xmem_pool_unref (pool);
+  return r;
+}
+
+/* The buffer in the first slot is another process's. */
+static int
+read_named (const char *name, CUstream stream)
+{
+  struct xmem_buffer *buffer;
+  struct xmem_pool *pool;
+  int r;
+
+  harness_assert_ok (xmem_pool_open (name, 0, &pool, &error), &error);
+  r = xmem_pool_get_at (pool, 0, XMEM_WRITE, &buffer, &error);
+  if (r == 0) {
+    r = copy_named (pool, buffer, stream);
+    xmem_buffer_unref (buffer);
+  }
+  xmem_pool_unref (pool);
+  return r;
+}
+
 /* --- a child ------------------------------------------------------------- */
 
 static int64_t
@@ -132,12 +187,23 @@ check_words (const char *function)
   harness_assert_contains (error.message, "CUDA_ERROR_UNKNOWN");
 }
 
-/* ADDRESS, "own" or "read", mode, function, nth call. Says whether that call
+static int
+do_what (char **argv, CUstream stream)
+{
+  if (strcmp (argv[1], "own") == 0)
+    return own (argv[2], argv[0], stream);
+  if (strcmp (argv[1], "read") == 0)
+    return read_one (argv[0], stream);
+  if (strcmp (argv[1], "own-named") == 0)
+    return own_named (argv[0], stream);
+  return read_named (argv[0], stream);
+}
+
+/* ADDRESS, "own" or "read" ("own-named", "read-named"), mode, function, nth call. Says whether that call
  * came, and what came of it. */
 static void
 run_failing (int argc, char **argv)
 {
-  bool owns = strcmp (argv[1], "own") == 0;
   const char *function = argv[3];
   unsigned nth = (unsigned) atoi (argv[4]);
   uint64_t n_before;
@@ -149,7 +215,7 @@ run_failing (int argc, char **argv)
   stream = double_stream ();
   n_before = cuda_double.fake_cuda_calls (function, 0);
   g_assert_true (cuda_double.fake_cuda_fail (function, nth, CODE));
-  r = owns ? own (argv[2], argv[0], stream) : read_one (argv[0], stream);
+  r = do_what (argv, stream);
   harness_wait_until (
       xmem_cuda_count_memories () == 0); /* the reader's thread lets go */
   came = cuda_double.fake_cuda_calls (function, 0) - n_before >= nth;
@@ -162,6 +228,14 @@ run_failing (int argc, char **argv)
 
 /* --- the test ------------------------------------------------------------ */
 
+static const char *
+address_for (const char *what, const struct harness_child *producer)
+{
+  if (g_str_has_suffix (what, "-named"))
+    return named_name ();
+  return producer ? peer_address () : harness_path ("own");
+}
+
 /* Whether that call came; *r_out is what came of it. */
 static bool
 fail_once (const char *what, const char *mode, const char *function,
@@ -171,9 +245,8 @@ fail_once (const char *what, const char *mode, const char *function,
   struct harness_child child;
 
   snprintf (number, sizeof (number), "%u", nth);
-  harness_spawn (&child, "failing",
-      producer ? peer_address () : harness_path ("own"), what, mode, function,
-      number, NULL);
+  harness_spawn (&child, "failing", address_for (what, producer), what, mode,
+      function, number, NULL);
   harness_hear (&child, line);
   if (strcmp (line, "connected") == 0) {
     peer_ask (producer, "publish 1");
@@ -247,7 +320,7 @@ static void
 test_reader_legacy (void)
 {
   static const char *const fatal[] = { ALWAYS, "cuIpcOpenMemHandle",
-    "cuMemGetAddressRange", "cuIpcOpenEventHandle", "cuStreamWaitEvent", NULL };
+    "cuIpcOpenEventHandle", "cuStreamWaitEvent", NULL };
   struct harness_child producer;
 
   peer_start (&producer, "producer", "mode=legacy", NULL);
@@ -256,16 +329,43 @@ test_reader_legacy (void)
   peer_stop (&producer);
 }
 
+#define COPIES "cuMemcpyHtoDAsync", "cuMemcpyDtoHAsync", "cuStreamSynchronize"
+
+static void
+test_owner_named (void)
+{
+  static const char *const fatal[] = { ALWAYS, COPIES, "cuMemAlloc",
+    "cuIpcGetMemHandle", NULL };
+
+  fail_each ("own-named", "legacy", NULL, fatal);
+}
+
+static void
+test_reader_named (void)
+{
+  static const char *const fatal[] = { ALWAYS, COPIES, "cuIpcOpenMemHandle",
+    NULL };
+  struct harness_child owner;
+
+  named_actor_start (&owner, NULL);
+  named_actor_ask (&owner, 0, "create 64 %u %u", 64u << 20, 0u);
+  (void) named_actor_ask_number (&owner, "acquire %d 0", SIZE);
+  fail_each ("read-named", "legacy", NULL, fatal);
+  named_actor_stop (&owner);
+}
+
 int
 main (int argc, char **argv)
 {
   static const struct harness_role roles[] = { { "failing", run_failing },
-    PEER_ROLES, { NULL, NULL } };
+    PEER_ROLES, NAMED_ACTOR_ROLE, { NULL, NULL } };
 
   double_init (&argc, &argv, roles);
   double_add ("/owner-vmm", test_owner_vmm);
   double_add ("/owner-legacy", test_owner_legacy);
   double_add ("/reader-vmm", test_reader_vmm);
   double_add ("/reader-legacy", test_reader_legacy);
+  double_add ("/owner-named", test_owner_named);
+  double_add ("/reader-named", test_reader_named);
   return g_test_run ();
 }

@@ -38,7 +38,7 @@ hold_socket (void)
 }
 
 /* Address, mode, how many times what it has it claims. Publishes when it is told
- * to; is killed. */
+ * to; is killed, and if it is honest its socket stays open for a while. */
 static void
 run_publisher (int argc, char **argv)
 {
@@ -48,6 +48,7 @@ run_publisher (int argc, char **argv)
                                                  : XMEM_CUDA_MODE_VMM };
   const struct xmem_publisher_params params = { .struct_size = sizeof (params),
     .address = argv[0] };
+  uint64_t times = strtoull (argv[2], NULL, 10);
   char line[HARNESS_LINE_MAX];
   struct xmem_publisher *publisher;
   struct xmem_frame_info info;
@@ -64,11 +65,12 @@ run_publisher (int argc, char **argv)
   harness_assert_ok (
       xmem_pool_acquire_cuda (pool, SIZE, 0, 0, 0, &buffer, &error), &error);
   xmem_buffer_get_region (buffer, &region);
-  claim (region.segment, strtoull (argv[2], NULL, 10));
+  claim (region.segment, times);
   harness_assert_ok (
       xmem_publisher_publish_buffer (publisher, buffer, &info, 0, &error),
       &error);
-  hold_socket ();
+  if (times == 1)
+    hold_socket ();
   harness_say ("ok");
   pause ();
 }

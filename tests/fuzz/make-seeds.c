@@ -173,6 +173,37 @@ make_larger_pool_seed (void)
   write_file ("pool", "larger", all, w.used);
 }
 
+/* A segment on a device, of nobody any more and of whoever opens the pool; and
+ * again of somebody else while it is open, with other slots. */
+static void
+make_cuda_pool_seeds (void)
+{
+  struct xmem_layout_segment segment = { .kind = XMEM_SEGMENT_CUDA,
+    .first = 8,
+    .n_slots = 4,
+    .pid = 1,
+    .owner = 1,
+    .slot_size = 4096,
+    .device = "a device",
+    .handle = "a handle" };
+  const uint32_t n_segments = 3;
+  const uint64_t held = UINT64_C (5) << 32 | 0x02000002;
+  uint8_t all[1200];
+  struct xmem_writer w = { .data = all, .size = sizeof (all) };
+
+  write_patch ("cuda-segment", PATCH_SEGMENT, 2 << 8, &segment, 128);
+  add_patch (&w, PATCH_SEGMENT, 2 << 8, &segment, 128);
+  add_patch (&w, PATCH_HEADER, 128, &n_segments, 4);
+  add_patch (&w, PATCH_SLOT, 9 << 8, &held, 8);
+  add_patch (&w, PATCH_OPEN, 0, NULL, 0);
+  segment.owner = 2;
+  add_patch (&w, PATCH_SEGMENT, 2 << 8, &segment, 128);
+  add_patch (&w, PATCH_SLOT, 10 << 8, &held, 8);
+  segment.n_slots = 5;
+  add_patch (&w, PATCH_SEGMENT, 2 << 8, &segment, 128);
+  write_file ("pool", "cuda-owners", all, w.used);
+}
+
 static void
 make_pool_seeds (void)
 {
@@ -200,6 +231,7 @@ make_pool_seeds (void)
   write_patch ("free-bits", PATCH_FILE, 36864, "\xff\xff", 2);
   write_patch ("cut", PATCH_CUT, 70000, NULL, 0);
   make_larger_pool_seed ();
+  make_cuda_pool_seeds ();
 }
 
 int

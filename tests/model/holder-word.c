@@ -167,6 +167,13 @@ static const struct scenario scenarios[] = {
       { A, { { GET, 0 }, { UNREF } } },
       { A, { { CLOSE }, { REOPEN }, { CLOSE }, { REOPEN } } },
       { A, { { ACQUIRE }, { GIVE, 1, 1 }, { EXPIRE, .time = 2 } } } } },
+  { "the slot gets new memory, and one dies who does that",
+    .n_crashes = 2, .n_scripts = 4, .scripts = {
+      { A, { { ACQUIRE }, { WRITE }, { SEND, 0 }, { GIVE, 1, 1 } } },
+      { B, { { TAKE, 0 }, { READ }, { UNREF }, { ACQUIRE }, { WRITE },
+             { READ }, { UNREF } } },
+      { R, { { REVIVE }, { RECLAIM } } },
+      { S, { { REVIVE }, { EXPIRE, .time = 2 } } } } },
   { "its only owner gives it a new id",
     .n_crashes = 1, .n_scripts = 3, .scripts = {
       { A, { { ACQUIRE }, { RENEW }, { WRITE }, { SEND, 0 }, { UNREF } } },
@@ -222,6 +229,7 @@ static const char *const mutants[] = {
   [GET_FAILS_BY_COUNTING] = "a failed get only counts down",
   [RECLAIM_WITHOUT_LOCK] = "the dead are reclaimed without their lock",
   [RECLAIM_CLEARS_ENTRY_FIRST] = "their entry is cleared before their bit",
+  [REVIVE_TAKES_ALL] = "a slot that is not free gets new memory",
   [WAITER_MARKS_LATE] = "a waiter marks itself after its look",
 };
 /* clang-format on */

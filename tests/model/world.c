@@ -10,6 +10,8 @@
 
 #define MAX_CLIENTS 7
 #define N_INDEXES 3
+#define GROWTH_LOCK N_INDEXES
+#define N_LOCKS (N_INDEXES + 1)
 #define N_MAILS 4
 #define NO_INDEX 7
 /* Generations in one run, by their lowest bits. */
@@ -45,7 +47,7 @@ struct process_state {
 static struct world {
   _Atomic uint32_t bytes; /* the generation that wrote them */
   _Atomic uint32_t entries[N_INDEXES];
-  _Atomic uint32_t locks[N_INDEXES]; /* process plus 1 */
+  _Atomic uint32_t locks[N_LOCKS]; /* process plus 1 */
   _Atomic uint32_t n_released; /* as in a pool's header */
   _Atomic uint32_t waiting;
   uint32_t n_crashes; /* that may still happen */
@@ -352,6 +354,22 @@ reopen_slot (unsigned thread, const struct op *op)
   client_of (thread)->has_closed = false;
 }
 
+/* As xmem_segments_revive (), of whose memory the owner has gone: nobody may see
+ * how it changes. */
+static void
+revive (unsigned thread, const struct op *op)
+{
+  if (!try_lock (thread, GROWTH_LOCK))
+    return;
+  if (xmem_slot_close (&world.slot)
+      || xmem_slot_is_closed (atomic_load (&world.slot.state))
+      || mutant == REVIVE_TAKES_ALL)
+    atomic_store (&world.bytes, 0);
+  if (xmem_slot_is_closed (atomic_load (&world.slot.state)))
+    xmem_slot_reopen (&world.slot);
+  atomic_store (&world.locks[GROWTH_LOCK], 0);
+}
+
 static const struct {
   const char *name;
   enum { NOTHING, AN_INDEX, A_REFERENCE, A_CLOSED_SLOT } needs;
@@ -375,6 +393,7 @@ static const struct {
   [DETACH] = { "detach", AN_INDEX, detach },
   [CLOSE] = { "close", AN_INDEX, close_slot },
   [REOPEN] = { "reopen", A_CLOSED_SLOT, reopen_slot },
+  [REVIVE] = { "revive", NOTHING, revive },
 };
 
 static bool
@@ -485,7 +504,7 @@ happen (unsigned event)
       explore_stop_thread (i);
       memset (client_of (i), 0, sizeof (struct client));
     }
-  for (unsigned i = 0; i < N_INDEXES; i++)
+  for (unsigned i = 0; i < N_LOCKS; i++)
     if (peek_word (&world.locks[i]) == event + 1)
       atomic_store (&world.locks[i], 0);
 }
@@ -719,6 +738,10 @@ clean_up (void)
     if (peek_word (&world.entries[i]) != 0 && peek_word (&world.locks[i]) == 0)
       (void) xmem_slot_drop_holder (&world.slot, UINT64_C (1) << i);
   (void) xmem_slot_expire (&world.slot, UINT64_MAX);
+  /* What a dead one has closed the next to grow opens. */
+  if (scenario->n_crashes > 0 && xmem_slot_is_closed (peek ())
+      && peek_word (&world.locks[GROWTH_LOCK]) == 0)
+    xmem_slot_reopen (&world.slot);
 }
 
 /* Whoever is dead is forgotten, what is in flight has expired: the slot is free,
@@ -781,6 +804,8 @@ print_name (const volatile void *address)
     if (address == &world.locks[i])
       printf ("index %u's lock", i);
   }
+  if (address == &world.locks[GROWTH_LOCK])
+    printf ("the growth lock");
   if (address == &world.n_released)
     printf ("n_released");
   if (address == &world.waiting)

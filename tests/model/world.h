@@ -33,6 +33,7 @@ enum what {
   DETACH,
   CLOSE, /* if the slot is free, as for giving its memory back */
   REOPEN,
+  REVIVE, /* as xmem_segments_revive (); whose memory is gone, does not matter */
 };
 
 /* What needs a reference is skipped without one. */
@@ -77,6 +78,7 @@ enum mutant {
   GET_FAILS_BY_COUNTING,
   RECLAIM_WITHOUT_LOCK,
   RECLAIM_CLEARS_ENTRY_FIRST,
+  REVIVE_TAKES_ALL,
   WAITER_MARKS_LATE,
   N_MUTANTS,
 };

@@ -218,10 +218,53 @@ test_unknown_kinds (void)
   assert_segment (&segment, XMEM_OK);
   segment.kind = 0;
   assert_segment (&segment, XMEM_VERSION);
-  segment.kind = XMEM_SEGMENT_FILE + 1;
+  segment.kind = XMEM_SEGMENT_CUDA + 1;
   assert_segment (&segment, XMEM_VERSION);
   segment.kind = UINT32_MAX;
   assert_segment (&segment, XMEM_VERSION);
+}
+
+static struct xmem_layout_segment
+good_cuda_segment (void)
+{
+  return (struct xmem_layout_segment){ .kind = XMEM_SEGMENT_CUDA,
+    .first = 100,
+    .n_slots = 10,
+    .owner = 7,
+    .slot_size = 4096 };
+}
+
+/* Of a segment on a device any owner, device and handle will do: who opens it
+ * finds out. It is not in the file. */
+static void
+test_segments_on_devices (void)
+{
+  static const uint64_t wrong_sizes[] = { 0, 64, 511, 513, 4096 + 64,
+    XMEM_MAX_BUFFER_SIZE + 512, UINT64_MAX - 511, UINT64_C (1) << 63 };
+  struct xmem_layout_segment segment = good_cuda_segment ();
+
+  assert_segment (&segment, XMEM_OK);
+  segment.owner = UINT64_MAX;
+  segment.pid = UINT32_MAX;
+  memset (segment.device, 0xee, sizeof (segment.device));
+  memset (segment.gpu, 0xee, sizeof (segment.gpu));
+  memset (segment.handle, 0xee, sizeof (segment.handle));
+  segment.slot_size = XMEM_MAX_BUFFER_SIZE;
+  segment.n_slots = N_SLOTS - 100;
+  assert_segment (&segment, XMEM_OK);
+  for (size_t i = 0; i < G_N_ELEMENTS (wrong_sizes); i++) {
+    segment = good_cuda_segment ();
+    segment.slot_size = wrong_sizes[i];
+    assert_segment (&segment, XMEM_CORRUPT);
+  }
+  segment = good_cuda_segment ();
+  segment.n_slots = N_SLOTS - 99;
+  assert_segment (&segment, XMEM_CORRUPT);
+  segment.n_slots = 0;
+  assert_segment (&segment, XMEM_CORRUPT);
+  segment = good_cuda_segment ();
+  segment.first = 99;
+  assert_segment (&segment, XMEM_CORRUPT);
 }
 
 /* Segments have slots one after the other, each its own. */
@@ -343,6 +386,7 @@ static void
 add_segments (void)
 {
   harness_add ("/unknown-kinds", test_unknown_kinds);
+  harness_add ("/segments-on-devices", test_segments_on_devices);
   harness_add ("/wrong-first-slots", test_wrong_first_slots);
   harness_add (
       "/numbers-of-slots-in-a-segment", test_numbers_of_slots_in_a_segment);

@@ -676,10 +676,10 @@ test_pool_of_another_version (void)
   g_autoptr (GByteArray) image = make_image ();
   struct xmem_error error;
 
-  header_of (image)->version = 2;
+  header_of (image)->version = XMEM_LAYOUT_VERSION + 1;
   write_object (image->data, image->len);
   expect_open (named_name (), XMEM_VERSION, &error);
-  harness_assert_contains (error.message, "version 2");
+  harness_assert_contains (error.message, "version 3");
   named_close (named_create (NULL)); /* nobody has it */
 }
 
@@ -691,7 +691,7 @@ test_live_pool_of_another_version (void)
   struct xmem_error error;
   int fd;
 
-  header_of (image)->version = 2;
+  header_of (image)->version = XMEM_LAYOUT_VERSION + 1;
   write_object (image->data, image->len);
   fd = lock_object (XMEM_LOCK_PROCESS + 23);
   expect_create (named_name (), XMEM_IN_USE, &error);
@@ -746,7 +746,7 @@ test_segments_of_unknown_kind (void)
   struct xmem_error error;
   uint32_t cursor = 0;
 
-  header_of (image)->segments[0].kind = XMEM_SEGMENT_FILE + 1;
+  header_of (image)->segments[0].kind = XMEM_SEGMENT_CUDA + 1;
   write_object (image->data, image->len);
   pool = named_open (0);
   harness_assert_status (

@@ -6,7 +6,8 @@
  * segment, by the process that writes.
  *
  * What a peer says an allocation is called is believed of that peer only, whom
- * the kernel names: nobody can pass their memory off as another's.
+ * the kernel names: nobody can pass their memory off as another's. (Processes that
+ * share a named pool trust each other.)
  *
  * Threads: any; `lock` guards the table, and is held while memory is imported, so
  * that nobody imports it beside us. */
@@ -15,6 +16,8 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/random.h>
+
+#include <xmem/cuda.h>
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct xmem_cuda_memory *memories;
@@ -260,9 +263,10 @@ check_place (const struct xmem_cuda_place *place,
   return r;
 }
 
-int
-xmem_cuda_memory_new (const struct xmem_cuda_place *place, unsigned mode,
-    uint64_t slot_size, uint32_t n_slots, struct xmem_cuda_memory **memory_out,
+/* slot_size: what has an event. */
+static int
+make (const struct xmem_cuda_place *place, unsigned mode, uint64_t size,
+    uint64_t slot_size, uint32_t n_events, struct xmem_cuda_memory **memory_out,
     struct xmem_error *error)
 {
   struct xmem_cuda_memory *memory xmem_cleanup (memory_free_p) =
@@ -273,24 +277,24 @@ xmem_cuda_memory_new (const struct xmem_cuda_place *place, unsigned mode,
   if (!memory)
     return XMEM_NO_MEMORY;
   memory->share.slot_size = slot_size;
-  memory->share.size = slot_size * n_slots;
+  memory->share.size = size;
   r = check_place (place, &memory->device, error);
   if (r == 0)
     r = choose_context (memory, place, error);
   if (r == 0)
     r = set_names (memory, error);
   if (r == 0)
-    r = allocate_tables (memory, n_slots, error);
+    r = allocate_tables (memory, n_events, error);
   if (r == 0)
     r = xmem_cuda_enter (memory->context, &entered, error);
   if (r == 0)
     r = xmem_cuda_share_allocate (memory, mode, error);
   if (r == 0)
-    r = make_events (memory, n_slots, error);
+    r = make_events (memory, n_events, error);
   if (r != 0)
     return r;
   if (memory->event_handles) {
-    memory->share.n_events = n_slots;
+    memory->share.n_events = n_events;
     memory->share.events = memory->event_handles;
   }
   *memory_out = xmem_steal_ptr (memory);
@@ -299,7 +303,37 @@ xmem_cuda_memory_new (const struct xmem_cuda_place *place, unsigned mode,
   return 0;
 }
 
+int
+xmem_cuda_memory_new (const struct xmem_cuda_place *place, unsigned mode,
+    uint64_t slot_size, uint32_t n_slots, struct xmem_cuda_memory **memory_out,
+    struct xmem_error *error)
+{
+  return make (
+      place, mode, slot_size * n_slots, slot_size, n_slots, memory_out, error);
+}
+
+int
+xmem_cuda_memory_new_legacy (const struct xmem_cuda_place *place, uint64_t size,
+    struct xmem_cuda_memory **memory_out, struct xmem_error *error)
+{
+  return make (place, XMEM_CUDA_MODE_LEGACY, size, 0, 0, memory_out, error);
+}
+
 /* --- importing ----------------------------------------------------------- */
+
+/* What this process has allocated it knows by its handle: the driver would not
+ * open it here. */
+static bool
+has_name (
+    const struct xmem_cuda_memory *memory, const struct xmem_cuda_share *share)
+{
+  if (!memory->imported && share->kind == XMEM_CUDA_LEGACY)
+    return memcmp (memory->share.handle, share->handle, sizeof (share->handle))
+           == 0;
+  return memcmp (memory->share.allocation, share->allocation,
+             sizeof (share->allocation))
+         == 0;
+}
 
 static bool
 is_it (const struct xmem_cuda_memory *memory,
@@ -307,10 +341,7 @@ is_it (const struct xmem_cuda_memory *memory,
 {
   return owner != 0 && memory->owner == owner && memory->context == context
          && memory->share.kind == share->kind
-         && memory->share.size == share->size
-         && memcmp (memory->share.allocation, share->allocation,
-                sizeof (share->allocation))
-                == 0;
+         && memory->share.size == share->size && has_name (memory, share);
 }
 
 static struct xmem_cuda_memory *

@@ -23,10 +23,10 @@
 #include "mem/cuda-memory.h"
 
 #define IDLE_NS INT64_C (1000000000)
-/* Between two looks while nothing ends or comes: half as long again each time,
- * so that a frame comes back late by a part of the time that it took. */
+/* Between two looks while nothing ends or comes: a quarter longer each time, so
+ * that a frame comes back late by a quarter of the time that it took, or 2 ms. */
 #define FIRST_PAUSE_NS INT64_C (50000)
-#define LAST_PAUSE_NS INT64_C (20000000)
+#define LAST_PAUSE_NS INT64_C (2000000)
 
 static const char waiting[] = "cannot wait for a reader's work";
 
@@ -177,7 +177,7 @@ reap (void *data)
     bool any = take_queue (reaper, &jobs);
 
     any |= finish_some (&jobs);
-    pause = any ? FIRST_PAUSE_NS : pause + pause / 2;
+    pause = any ? FIRST_PAUSE_NS : pause + pause / 4;
     if (pause > LAST_PAUSE_NS)
       pause = LAST_PAUSE_NS;
     xmem_futex_wait (

@@ -181,18 +181,19 @@ allocate_legacy (const struct xmem_cuda_driver *cuda,
   return r;
 }
 
-/* A handle does not say how much there is behind it: the peer does. */
+/* A handle does not say how much there is behind it: the peer does. No document
+ * promises that a driver can tell of memory that it did not allocate; where it
+ * cannot, the peer is believed. */
 static int
 check_size (const struct xmem_cuda_driver *cuda,
     const struct xmem_cuda_memory *memory, struct xmem_error *error)
 {
   CUdeviceptr base;
   size_t size;
-  int r = xmem_cuda_call (cuda, error, mapping, cuMemGetAddressRange_v2, &base,
-      &size, memory->pointer);
 
-  if (r != 0)
-    return r;
+  if (cuda->cuMemGetAddressRange_v2 (&base, &size, memory->pointer)
+      != CUDA_SUCCESS)
+    return 0;
   size -= (size_t) (memory->pointer - base);
   if (size < memory->share.size)
     return xmem_error_set (error, XMEM_PROTOCOL, 0,

@@ -62,15 +62,21 @@ int xmem_cuda_memory_new (const struct xmem_cuda_place *place, unsigned mode,
     uint64_t slot_size, uint32_t n_slots, struct xmem_cuda_memory **memory_out,
     struct xmem_error *error);
 
+/* The same without events, by a legacy handle. */
+int xmem_cuda_memory_new_legacy (const struct xmem_cuda_place *place,
+    uint64_t size, struct xmem_cuda_memory **memory_out,
+    struct xmem_error *error);
+
 /* The device that a peer's memory is on. Returns 0; XMEM_UNSUPPORTED, saying why
  * it cannot be had; XMEM_DEVICE. */
 int xmem_cuda_find (const struct xmem_cuda_share *share, int *device_out,
     struct xmem_error *error);
 
-/* Maps what a peer has allocated on that device, unless this process has it already: the same
- * allocation of the same peer is mapped once per context. owner: the peer's pid
- * as the kernel tells it, 0 if it does not. Borrows fd and share. without_events:
- * its frames are complete. Returns as xmem_cuda_memory_new (). */
+/* Maps what a peer has allocated on that device, unless this process has it
+ * already: the same allocation of the same peer is mapped once per context.
+ * owner: the peer's pid as the kernel tells it, 0 if it does not; or as the file of
+ * a named pool does. Borrows fd and share. without_events: its frames are complete.
+ * Returns as xmem_cuda_memory_new (). */
 int xmem_cuda_memory_import (const struct xmem_cuda_share *share, int fd,
     uint32_t owner, const struct xmem_cuda_place *place, bool without_events,
     struct xmem_cuda_memory **memory_out, struct xmem_error *error);

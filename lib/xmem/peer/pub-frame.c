@@ -173,6 +173,10 @@ place_regions (struct xmem_publisher *pub, const struct xmem_publish *publish,
     unsigned place = 0;
     int r;
 
+    if (region->segment->is_named)
+      return xmem_error_set (error, XMEM_REFUSED, 0,
+          "CUDA memory of a named pool cannot be served: its events cannot "
+          "cross");
     if (region->segment->fd < 0 && !region->segment->cuda)
       return xmem_error_set (error, XMEM_REFUSED, 0,
           "memory of a named pool cannot be served: its file cannot be sealed");

@@ -44,23 +44,40 @@ xmem_layout_check (const struct xmem_layout_header *header, uint64_t file_size,
   return 0;
 }
 
+static bool
+is_in_slots (const struct xmem_layout_segment *segment, uint32_t n_slots,
+    uint32_t next_slot, uint64_t min_slot_size)
+{
+  return segment->first == next_slot && segment->n_slots > 0
+         && segment->n_slots <= n_slots - next_slot
+         && segment->slot_size >= min_slot_size
+         && segment->slot_size <= XMEM_MAX_BUFFER_SIZE
+         && segment->slot_size % min_slot_size == 0;
+}
+
+static int
+no_sense (struct xmem_error *error)
+{
+  return xmem_error_set (
+      error, XMEM_CORRUPT, 0, "a segment of the pool makes no sense");
+}
+
 int
 xmem_layout_check_segment (const struct xmem_layout_segment *segment,
     uint32_t n_slots, uint64_t file_size, uint32_t next_slot,
     struct xmem_error *error)
 {
+  if (segment->kind == XMEM_SEGMENT_CUDA)
+    return is_in_slots (segment, n_slots, next_slot, XMEM_CUDA_SLOT_STEP)
+               ? 0
+               : no_sense (error);
   if (segment->kind != XMEM_SEGMENT_FILE)
     return xmem_error_set (error, XMEM_VERSION, 0,
         "the pool has a segment of an unknown kind, %u", segment->kind);
-  if (segment->first != next_slot || segment->n_slots == 0
-      || segment->n_slots > n_slots - next_slot
-      || segment->slot_size < XMEM_MIN_SLOT_SIZE
-      || segment->slot_size > XMEM_MAX_BUFFER_SIZE
-      || segment->slot_size % XMEM_MIN_SLOT_SIZE != 0
+  if (!is_in_slots (segment, n_slots, next_slot, XMEM_MIN_SLOT_SIZE)
       || segment->offset < xmem_layout_head_size (n_slots)
       || segment->offset % XMEM_LAYOUT_PAGE != 0)
-    return xmem_error_set (
-        error, XMEM_CORRUPT, 0, "a segment of the pool makes no sense");
+    return no_sense (error);
   if (segment->offset > file_size
       || segment->slot_size * segment->n_slots > file_size - segment->offset)
     return xmem_error_set (error, XMEM_CORRUPT, 0,

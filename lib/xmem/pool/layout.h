@@ -12,10 +12,11 @@
 #define XMEM_POOL_LAYOUT_H
 
 #include "base/error.h"
+#include "mem/cuda.h"
 #include "pool/slot.h"
 
 #define XMEM_LAYOUT_MAGIC "xmempool"
-#define XMEM_LAYOUT_VERSION 1
+#define XMEM_LAYOUT_VERSION 2
 /* A page of any machine. */
 #define XMEM_LAYOUT_PAGE 65536
 #define XMEM_MAX_SEGMENTS 256
@@ -30,21 +31,33 @@ enum {
 struct xmem_layout_process {
   /* 0: nobody, and its bit is in no slot. Written with the index's lock. */
   _Atomic uint32_t pid;
-  uint32_t reserved[15];
+  uint32_t unused;
+  /* Of this attachment, never given out twice; 0: it owns nothing any more. */
+  _Atomic uint64_t serial;
+  uint32_t reserved[12];
 };
 
 enum xmem_segment_kind {
   XMEM_SEGMENT_FILE = 1, /* bytes of this file */
+  XMEM_SEGMENT_CUDA = 2, /* an allocation of one of the processes */
 };
 
 struct xmem_layout_segment {
   uint32_t kind; /* enum xmem_segment_kind */
   uint32_t first; /* slot index */
   uint32_t n_slots;
-  uint32_t reserved;
-  uint64_t offset; /* bytes from the file's start, whole pages */
+  uint32_t pid; /* of the owner; XMEM_SEGMENT_FILE: 0 */
+  union {
+    uint64_t offset; /* bytes from the file's start, whole pages */
+    /* XMEM_SEGMENT_CUDA: the serial of the attachment that allocated it; 0: it
+     * is being made anew. Release: what follows is complete. */
+    _Atomic uint64_t owner;
+  };
   uint64_t slot_size; /* bytes */
-  uint64_t unused[12];
+  /* XMEM_SEGMENT_CUDA */
+  uint8_t device[XMEM_CUDA_UUID];
+  uint8_t gpu[XMEM_CUDA_UUID];
+  uint8_t handle[XMEM_CUDA_HANDLE];
 };
 
 struct xmem_layout_header {
@@ -55,7 +68,8 @@ struct xmem_layout_header {
   uint64_t handover_ns; /* 0: no limit */
   uint64_t slots_offset; /* bytes from the start; follows from n_slots */
   uint64_t data_offset; /* the same */
-  uint64_t reserved[10];
+  _Atomic uint64_t n_attached; /* the latest serial; with XMEM_LOCK_NAME */
+  uint64_t reserved[9];
   /* Release: the entries before are complete. Only grows, with the growth
    * lock. */
   _Atomic uint32_t n_segments;
@@ -70,6 +84,7 @@ struct xmem_layout_header {
 
 static_assert (sizeof (struct xmem_layout_process) == 64, "layout");
 static_assert (sizeof (struct xmem_layout_segment) == 128, "layout");
+static_assert (offsetof (struct xmem_layout_segment, handle) == 64, "layout");
 static_assert (offsetof (struct xmem_layout_header, n_segments) == 128, "");
 static_assert (offsetof (struct xmem_layout_header, n_released) == 192, "");
 static_assert (offsetof (struct xmem_layout_header, processes) == 256, "");
@@ -103,8 +118,9 @@ void xmem_layout_init (struct xmem_layout_header *header, uint32_t n_slots,
 int xmem_layout_check (const struct xmem_layout_header *header,
     uint64_t file_size, struct xmem_error *error);
 
-/* Whether a segment lies within the file and the slots, behind those before it:
- * its first slot is next_slot. Returns 0, XMEM_CORRUPT, XMEM_VERSION. */
+/* Whether a segment lies within the slots, behind those before it (its first slot
+ * is next_slot), and within the file if it is there. Returns 0, XMEM_CORRUPT,
+ * XMEM_VERSION. */
 int xmem_layout_check_segment (const struct xmem_layout_segment *segment,
     uint32_t n_slots, uint64_t file_size, uint32_t next_slot,
     struct xmem_error *error);

@@ -35,6 +35,7 @@ struct xmem_named {
                   the description it was made from, in forked children too, and
                   with it its locks */
   uint32_t index; /* of this attachment; XMEM_MAX_PROCESSES: none yet */
+  uint64_t serial; /* the same */
   pthread_mutex_t reclaim_lock;
   char name[256];
 };
@@ -109,6 +110,8 @@ forget_process (struct xmem_pool *pool, uint32_t index)
   uint64_t bit = UINT64_C (1) << index;
   uint32_t n_freed = 0;
 
+  /* First: while we have its lock it seems to live. */
+  atomic_store (&pool->head->processes[index].serial, 0);
   for (uint32_t i = 0; i < pool->n_slots; i++)
     if (xmem_slot_drop_holder (&pool->slots[i], bit)) {
       xmem_pool_slot_freed (pool, i);
@@ -151,6 +154,27 @@ xmem_named_count_processes (const struct xmem_pool *pool)
   return n;
 }
 
+uint64_t
+xmem_named_get_serial (const struct xmem_pool *pool)
+{
+  return pool->named->serial;
+}
+
+bool
+xmem_named_lives (const struct xmem_pool *pool, uint64_t serial)
+{
+  for (uint32_t i = 0; serial != 0 && i < XMEM_MAX_PROCESSES; i++)
+    if (atomic_load (&pool->head->processes[i].serial) == serial)
+      return xmem_shm_is_locked (pool->named->lock_fd, process_byte (i), 1);
+  return false;
+}
+
+void
+xmem_named_resign (struct xmem_pool *pool)
+{
+  atomic_store (&pool->head->processes[pool->named->index].serial, 0);
+}
+
 /* --- attaching and detaching --------------------------------------------- */
 
 /* An index that nobody has; with `dead` one whose process did not detach. */
@@ -169,6 +193,10 @@ take_index (struct xmem_pool *pool, bool dead)
     pool->holder.bit = UINT64_C (1) << i;
     if (atomic_load (pid) != 0)
       (void) forget_process (pool, i);
+    do
+      named->serial = atomic_fetch_add (&pool->head->n_attached, 1) + 1;
+    while (named->serial == 0);
+    atomic_store (&pool->head->processes[i].serial, named->serial);
     atomic_store (pid, pool->pid);
     return true;
   }

@@ -16,6 +16,7 @@
 #include <xmem/cuda.h>
 
 #include "mem/map.h"
+#include "pool/named-cuda.h"
 
 #define NO_SLOT UINT32_MAX
 
@@ -276,6 +277,7 @@ xmem_pool_reclaim (
     r = xmem_segments_refresh (pool, error);
   if (r != 0)
     return r;
+  xmem_named_cuda_look (pool);
   n_freed = reclaim (pool);
   if (n_freed_out)
     *n_freed_out = n_freed;
@@ -306,6 +308,8 @@ lock_growth (struct xmem_pool *pool, int64_t deadline, struct xmem_error *error)
   r = xmem_segments_refresh (pool, error);
   if (r != 0)
     unlock_growth (pool);
+  else
+    xmem_named_cuda_look (pool);
   return r;
 }
 
@@ -494,6 +498,15 @@ acquire (struct xmem_pool *pool, struct xmem_want want, unsigned flags,
   return r;
 }
 
+/* What a segment of a named pool was like may be long ago. */
+static bool
+still_serves (struct xmem_pool *pool, uint32_t index, struct xmem_want want)
+{
+  const struct xmem_pool_segment *segment = xmem_pool_get_segment (pool, index);
+
+  return segment->slot_size >= want.size && segment->device == want.device;
+}
+
 /* Its size_bytes are what the buffer has; the slot may need to have more. */
 static int
 acquire_buffer (struct xmem_pool *pool, struct xmem_want want,
@@ -502,14 +515,20 @@ acquire_buffer (struct xmem_pool *pool, struct xmem_want want,
 {
   struct xmem_segment *map;
   uint32_t index;
-  int r = acquire (pool, want, flags, timeout_ns, &index, error);
+  int r;
 
-  if (r != 0)
-    return r;
-  *buffer_out = start_buffer (pool, index, size_bytes);
-  r = xmem_segments_map (pool, index, XMEM_WRITE, &map, error);
-  if (r != 0)
-    xmem_buffer_unref (*buffer_out);
+  /* Memory that is gone is not offered again. */
+  do {
+    r = acquire (pool, want, flags, timeout_ns, &index, error);
+    if (r != 0)
+      return r;
+    *buffer_out = start_buffer (pool, index, size_bytes);
+    r = xmem_segments_map (pool, index, XMEM_WRITE, &map, error);
+    if (r == 0 && !still_serves (pool, index, want))
+      r = XMEM_GONE;
+    if (r != 0)
+      xmem_buffer_unref (*buffer_out);
+  } while (r == XMEM_GONE);
   return r;
 }
 
@@ -535,9 +554,12 @@ check_acquire_cuda (struct xmem_pool *pool, uint64_t size_bytes, int device,
   if (r == 0 && device < 0)
     r = xmem_error_set (
         error, XMEM_INVALID, 0, "there is no CUDA device %d", device);
-  if (r == 0 && pool->named)
+  if (r == 0 && pool->named && pool->cuda_mode == XMEM_CUDA_MODE_VMM)
     r = xmem_error_set (error, XMEM_UNSUPPORTED, 0,
-        "this version of xmem has no CUDA memory in named pools");
+        "a named pool's CUDA memory is shared by legacy handles, not by "
+        "descriptors (XMEM_CUDA_MODE_VMM)");
+  if (r == 0)
+    pool->uses_cuda = true;
   want_out->device = device;
   want_out->size = size_bytes > XMEM_MIN_CUDA_SLOT_SIZE
                        ? size_bytes
@@ -586,6 +608,8 @@ preallocate (struct xmem_pool *pool, struct xmem_want want, uint32_t n,
   if (r != 0)
     return r;
   n_free = count_free (pool, want);
+  while (n_free < n && xmem_segments_revive (pool, want, error) == 0)
+    n_free = count_free (pool, want);
   if (n_free < n
       && !xmem_segments_make_room (pool, want, (uint32_t) (n - n_free)))
     r = xmem_error_set (error, XMEM_FULL, 0,
@@ -713,15 +737,16 @@ xmem_pool_next (struct xmem_pool *pool, uint32_t *cursor,
     r = xmem_segments_refresh (pool, error);
   if (r != 0)
     return r;
-  r = XMEM_STALE;
-  while (r == XMEM_STALE && *cursor < pool->n_slots)
-    r = xmem_pool_get_at (pool, (*cursor)++, XMEM_READ, buffer_out, NULL);
-  if (r == XMEM_STALE)
-    return xmem_error_set (error, XMEM_EOS, 0, "there are no more buffers");
-  if (r != 0)
-    return xmem_error_set (
-        error, r, 0, "cannot get the buffer in slot %u", *cursor - 1);
-  return 0;
+  for (; *cursor < pool->n_slots; (*cursor)++) {
+    if (!xmem_slot_is_live (atomic_load (&pool->slots[*cursor].state)))
+      continue;
+    r = xmem_pool_get_at (pool, *cursor, XMEM_READ, buffer_out, error);
+    if (r != XMEM_STALE) {
+      (*cursor)++;
+      return r;
+    }
+  }
+  return xmem_error_set (error, XMEM_EOS, 0, "there are no more buffers");
 }
 
 void
@@ -880,6 +905,8 @@ xmem_pool_unref (struct xmem_pool *pool)
   if (!pool || pool->forked
       || atomic_fetch_sub_explicit (&pool->refs, 1, memory_order_acq_rel) != 1)
     return;
+  if (pool->named)
+    xmem_named_resign (pool);
   xmem_segments_drop_all (pool);
   if (pool->named) {
     xmem_named_detach (pool);

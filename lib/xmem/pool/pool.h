@@ -4,6 +4,7 @@
  *   buffer.c    the public functions on buffers
  *   segments.c  this process's table of segments: growing, mapping, dropping
  *   named.c     the file of a named pool: name, locks, dead processes
+ *   named-cuda.c  the segments of a named pool on CUDA devices
  *   fork.c      telling a forked child's pools apart from its parent's */
 #ifndef XMEM_POOL_POOL_H
 #define XMEM_POOL_POOL_H
@@ -33,6 +34,10 @@ struct xmem_local_slot {
 };
 
 #define XMEM_NO_DEVICE (-1)
+/* Of a named pool's segment on a CUDA device: nobody has asked yet; none of this
+ * process's. */
+#define XMEM_DEVICE_UNKNOWN (-2)
+#define XMEM_DEVICE_ELSEWHERE (-3)
 
 /* What a slot must be like. */
 struct xmem_want {
@@ -47,9 +52,11 @@ struct xmem_pool_segment {
   _Atomic uint64_t slot_size; /* bytes; 0: the place is empty */
   _Atomic uint32_t first; /* slot index */
   _Atomic uint32_t n_slots;
-  _Atomic int32_t device; /* as in xmem_want */
+  _Atomic int32_t device; /* as in xmem_want, or XMEM_DEVICE_... */
   atomic_bool closing; /* gives out no more slots, goes with the last one */
   uint64_t offset; /* in a named pool's file */
+  _Atomic uint64_t owner; /* as in its entry, of a named pool on a device */
+  _Atomic uint64_t map_owner; /* what that was when it was mapped */
   _Atomic (struct xmem_segment *) maps[2]; /* by enum xmem_access; NULL: not
                                               mapped yet */
 };
@@ -77,6 +84,8 @@ struct xmem_pool {
   pthread_mutex_t lock; /* changes to the segment table; n_waiting */
   pthread_mutex_t grow_lock; /* one segment is made at a time */
   uint32_t n_waiting;
+  atomic_bool uses_cuda; /* somebody has asked for memory of a device */
+  _Atomic uint32_t n_cuda; /* segments on devices, of a named pool */
   _Atomic uint32_t n_places; /* of `segments` that were ever used */
   _Atomic uint32_t n_assigned; /* slots that have a segment */
   _Atomic uint64_t bytes; /* of all segments */
@@ -146,6 +155,12 @@ void xmem_buffer_info_store (
 /* Sets a free bit. */
 void xmem_segments_mark_free (struct xmem_pool *pool, uint32_t index);
 
+/* Takes slots whose memory on a device is gone for new memory there. grow_lock
+ * is held. Returns 0; XMEM_FULL when there are none, or none that would fit;
+ * failures. */
+int xmem_segments_revive (
+    struct xmem_pool *pool, struct xmem_want want, struct xmem_error *error);
+
 /* Adds a segment of such slots: `n_wanted` at most, or as many as seem right if
  * 0. grow_lock is held. Returns 0, XMEM_FULL at a limit, failures. */
 int xmem_segments_grow (struct xmem_pool *pool, struct xmem_want want,
@@ -185,6 +200,13 @@ void xmem_named_unlock_growth (struct xmem_pool *pool);
 int xmem_named_get_fd (const struct xmem_pool *pool);
 uint32_t xmem_named_count_processes (const struct xmem_pool *pool);
 void xmem_named_detach (struct xmem_pool *pool);
+
+/* What no other attachment of this pool is ever called; while it lives. */
+uint64_t xmem_named_get_serial (const struct xmem_pool *pool);
+/* Whether another attachment of this serial lives. */
+bool xmem_named_lives (const struct xmem_pool *pool, uint64_t serial);
+/* From here on nobody finds that this one lives. */
+void xmem_named_resign (struct xmem_pool *pool);
 
 /* Closes the file, if it is open. With xmem_fork_hold () held, or in a forked
  * child. */

@@ -21,6 +21,7 @@ struct xmem_segment {
    * new will be published from it. Pairs acquire with release. */
   atomic_bool retired;
   bool is_dmabuf;
+  bool is_named; /* CUDA memory of a named pool, not for peers */
   int fd; /* -1: part of a named pool's file, not for peers; or CUDA memory */
   size_t size;
   _Atomic (uint8_t *) data; /* NULL: not mapped, CUDA memory never; files of

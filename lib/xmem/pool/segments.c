@@ -7,6 +7,8 @@
  * it holds the slot, that it was the right one (take_slot () in pool.c). A
  * segment is dropped only when all its slots have been closed, which nobody can
  * hold. Those of a named pool are never dropped: other processes may use them.
+ * Those of it that are on CUDA devices change when they are made anew
+ * (named-cuda.c).
  *
  * The kernel is asked for memory with `grow_lock` held and without `lock`, so
  * that nobody who gives a slot back waits for it. Nor is memory freed with
@@ -17,7 +19,7 @@
 #include <sys/stat.h>
 
 #include "mem/map.h"
-#include "pool/pool.h"
+#include "pool/named-cuda.h"
 
 /* A segment made while somebody waits: large enough to be rare, small enough
  * to be quick (10 ms); but so that XMEM_MAX_SEGMENTS are always enough. */
@@ -72,7 +74,12 @@ add_segment (struct xmem_pool *pool, struct xmem_pool_segment *place,
   place->first = info->first;
   place->n_slots = info->n_slots;
   place->device = device;
-  place->offset = info->offset;
+  if (info->kind == XMEM_SEGMENT_CUDA) {
+    place->owner = info->owner;
+    pool->n_cuda++;
+  } else {
+    place->offset = info->offset;
+  }
   place->closing = false;
   assign (pool, info->first, info->n_slots, (uint16_t) (index + 1));
   /* Last: readers look at places that have a slot size. */
@@ -341,8 +348,9 @@ plan (struct xmem_pool *pool, struct xmem_want want, uint32_t n_wanted,
   info_out->slot_size = slot_size;
   info_out->n_slots = n ? find_slots (pool, (uint32_t) n, &info_out->first) : 0;
   for (unsigned i = 0; pool->named && i < pool->n_places; i++)
-    end = pool->segments[i].offset
-          + pool->segments[i].slot_size * pool->segments[i].n_slots;
+    if (pool->segments[i].device == XMEM_NO_DEVICE)
+      end = pool->segments[i].offset
+            + pool->segments[i].slot_size * pool->segments[i].n_slots;
   info_out->offset = round_up (end, XMEM_LAYOUT_PAGE);
   return info_out->n_slots > 0 ? find_place (pool) : NULL;
 }
@@ -410,14 +418,15 @@ make_on_device (struct xmem_pool *pool, const struct xmem_layout_segment *info,
 
 static int
 make_segment (struct xmem_pool *pool, struct xmem_pool_segment *place,
-    const struct xmem_layout_segment *info, int32_t device,
-    struct xmem_error *error)
+    struct xmem_layout_segment *info, int32_t device, struct xmem_error *error)
 {
   uint64_t size = xmem_page_round (info->slot_size * info->n_slots);
   struct xmem_segment *memory;
   int r;
 
-  if (device != XMEM_NO_DEVICE)
+  if (device != XMEM_NO_DEVICE && pool->named)
+    r = xmem_named_cuda_make (pool, info, device, &memory, error);
+  else if (device != XMEM_NO_DEVICE)
     r = make_on_device (pool, info, size, device, &memory, error);
   else if (pool->named)
     r = make_in_file (pool, info, size, &memory, error);
@@ -427,16 +436,38 @@ make_segment (struct xmem_pool *pool, struct xmem_pool_segment *place,
     return r;
   pthread_mutex_lock (&pool->lock);
   place->maps[XMEM_WRITE] = memory;
-  if (!pool->named)
+  if (!pool->named || device != XMEM_NO_DEVICE)
     place->maps[XMEM_READ] = memory;
   /* First: nobody here must hand out what others do not know yet. */
   if (pool->named)
     announce (pool, info);
   add_segment (pool, place, info, device);
+  place->map_owner = place->owner;
   pthread_mutex_unlock (&pool->lock);
   for (uint32_t i = 0; i < info->n_slots; i++)
     xmem_segments_mark_free (pool, info->first + i);
   return 0;
+}
+
+int
+xmem_segments_revive (
+    struct xmem_pool *pool, struct xmem_want want, struct xmem_error *error)
+{
+  uint64_t slot_size = xmem_size_class (want.size);
+  int r = XMEM_FULL;
+
+  if (!pool->named || want.device == XMEM_NO_DEVICE)
+    return XMEM_FULL;
+  for (unsigned i = 0; r == XMEM_FULL && i < pool->n_places; i++) {
+    struct xmem_pool_segment *segment = &pool->segments[i];
+
+    if (!segment->closing || room (pool, slot_size) < segment->n_slots)
+      continue;
+    if (close_slots (pool, segment))
+      r = xmem_named_cuda_renew (pool, segment, slot_size, want.device, error);
+    reopen_slots (pool, segment->first, segment->n_slots, true);
+  }
+  return r;
 }
 
 /* One segment of at most so many slots; 0: as many as seem right. */
@@ -446,7 +477,11 @@ grow_once (struct xmem_pool *pool, struct xmem_want want, uint32_t n_wanted,
 {
   struct xmem_layout_segment info;
   struct xmem_pool_segment *place;
+  int r = xmem_segments_revive (pool, want, error);
 
+  *n_slots_out = 0;
+  if (r != XMEM_FULL && r != XMEM_NO_SPACE)
+    return r;
   place = plan (pool, want, n_wanted, 0, &info);
   if (!place) {
     (void) xmem_segments_make_room (pool, want, 1);
@@ -454,9 +489,11 @@ grow_once (struct xmem_pool *pool, struct xmem_want want, uint32_t n_wanted,
   }
   *n_slots_out = info.n_slots;
   if (!place)
-    return xmem_error_set (error, XMEM_FULL, 0,
-        "the pool is at its limit of %llu bytes or %u slots",
-        (unsigned long long) pool->max_bytes, pool->n_slots);
+    return r == XMEM_NO_SPACE
+               ? r
+               : xmem_error_set (error, XMEM_FULL, 0,
+                   "the pool is at its limit of %llu bytes or %u slots",
+                   (unsigned long long) pool->max_bytes, pool->n_slots);
   /* Places are only taken under grow_lock: this one stays empty. */
   return make_segment (pool, place, &info, want.device, error);
 }
@@ -481,25 +518,25 @@ xmem_segments_grow (struct xmem_pool *pool, struct xmem_want want,
 static int
 learn (struct xmem_pool *pool, uint64_t file_size, struct xmem_error *error)
 {
-  struct xmem_layout_segment info = pool->head->segments[pool->n_places];
+  struct xmem_layout_segment info;
   int r;
 
+  xmem_named_cuda_read (&pool->head->segments[pool->n_places], &info);
   r = xmem_layout_check_segment (
       &info, pool->n_slots, file_size, pool->n_assigned, error);
   if (r == 0)
-    add_segment (pool, &pool->segments[pool->n_places], &info, XMEM_NO_DEVICE);
+    add_segment (pool, &pool->segments[pool->n_places], &info,
+        info.kind == XMEM_SEGMENT_CUDA ? XMEM_DEVICE_UNKNOWN : XMEM_NO_DEVICE);
   return r;
 }
 
-int
-xmem_segments_refresh (struct xmem_pool *pool, struct xmem_error *error)
+static int
+learn_all (struct xmem_pool *pool, struct xmem_error *error)
 {
   uint32_t n;
   struct stat st;
   int r = 0;
 
-  if (!pool->named)
-    return 0;
   n = atomic_load (&pool->head->n_segments);
   if (n == pool->n_places)
     return 0;
@@ -516,6 +553,14 @@ xmem_segments_refresh (struct xmem_pool *pool, struct xmem_error *error)
 }
 
 int
+xmem_segments_refresh (struct xmem_pool *pool, struct xmem_error *error)
+{
+  int r = pool->named ? learn_all (pool, error) : 0;
+
+  return r == 0 && pool->n_cuda > 0 ? xmem_named_cuda_refresh (pool, error) : r;
+}
+
+int
 xmem_segments_map (struct xmem_pool *pool, uint32_t index,
     enum xmem_access access, struct xmem_segment **segment_out,
     struct xmem_error *error)
@@ -524,6 +569,8 @@ xmem_segments_map (struct xmem_pool *pool, uint32_t index,
   struct xmem_segment *map = atomic_load (&segment->maps[access]);
   int r = 0;
 
+  if (pool->named && segment->device != XMEM_NO_DEVICE)
+    return xmem_named_cuda_map (pool, segment, segment_out, error);
   if (!map) {
     xmem_scoped_lock (&pool->lock);
 

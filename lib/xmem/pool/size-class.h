@@ -12,6 +12,7 @@
 /* On a CUDA device: every class from here on is a multiple of 512 bytes, as
  * textures want it. */
 #define XMEM_MIN_CUDA_SLOT_SIZE 4096
+#define XMEM_CUDA_SLOT_STEP 512
 
 /* The slot size for a buffer of 1 to XMEM_MAX_BUFFER_SIZE bytes. */
 static inline uint64_t

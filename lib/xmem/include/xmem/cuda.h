@@ -57,10 +57,16 @@ enum xmem_cuda_mode {
  * published for nobody. A writer that uses another stream than the last one
  * calls xmem_buffer_cuda_wait () first.
  *
+ * In a named pool the memory is shared by legacy handles and belongs to @pool, the
+ * handle that allocated it: when its last reference goes, or its process dies, so
+ * does the memory, and xmem_pool_get () gives XMEM_GONE. Nothing orders the work of
+ * processes: who has written or read waits for its own work before it shows a
+ * buffer to others or gives it back.
+ *
  * @device: the driver's number of the device, from 0 on.
  * Returns: as xmem_pool_acquire (); XMEM_UNSUPPORTED, with what is missing in
  *   words: the driver, the device, its ability to share memory; also for a named
- *   pool; XMEM_NO_SPACE when the device has no memory left; XMEM_DEVICE when a
+ *   pool with XMEM_CUDA_MODE_VMM; XMEM_NO_SPACE when the device has no memory left; XMEM_DEVICE when a
  *   call of the driver failed, with the call and its code in words.
  */
 XMEM_API int xmem_pool_acquire_cuda (struct xmem_pool *pool,
@@ -89,7 +95,8 @@ XMEM_API uint64_t xmem_buffer_get_cuda_pointer (
 
 /**
  * Makes a stream wait until the work that last wrote the buffer, as it was
- * told to xmem_publisher_publish_after (), is over.
+ * told to xmem_publisher_publish_after (), is over. There is no such work in a
+ * named pool.
  *
  * Threads: any. Blocks: never. Returns: 0, XMEM_INVALID, XMEM_DEVICE.
  */

@@ -35,7 +35,8 @@ enum xmem_status {
   XMEM_EOS = 2, /* the stream has ended cleanly */
   XMEM_STALE = 3, /* the id names a buffer that has moved on */
   XMEM_INTERRUPTED = 4, /* the wait was interrupted on purpose */
-  XMEM_GONE = 5, /* the peer hung up without a word, or died */
+  XMEM_GONE = 5, /* the peer hung up without a word, or died, and what was its
+                    with it */
   XMEM_FULL = 6, /* a stated limit is reached */
   XMEM_EVENT = 7, /* an event comes before the next frame */
 

@@ -146,12 +146,12 @@ XMEM_API struct xmem_pool *xmem_pool_ref (struct xmem_pool *pool);
 XMEM_API void xmem_pool_unref (struct xmem_pool *pool);
 
 struct xmem_pool_stats {
-  uint32_t n_slots; /* slots that have memory */
+  uint32_t n_slots; /* slots that have memory, or had some of a CUDA device */
   uint32_t n_used; /* of these, not free */
   uint32_t n_in_flight; /* of these, with references in flight */
   uint32_t n_segments;
   uint32_t n_processes; /* attached and alive; 1 for an anonymous pool */
-  uint64_t bytes; /* of all segments */
+  uint64_t bytes; /* of all segments, as far as this process knows */
 };
 
 /** Threads: any. Blocks: never. Each figure is of the instant of its reading. */
@@ -170,7 +170,8 @@ XMEM_API void xmem_pool_trim (struct xmem_pool *pool, uint64_t keep_size_bytes);
 
 /**
  * Frees what dead processes held, and what was in flight for too long, now.
- * xmem_pool_acquire () does the same before it grows, fails or waits.
+ * xmem_pool_acquire () does the same before it grows, fails or waits. Lets go of
+ * memory of CUDA devices whose owner is gone, if this process holds none of it.
  *
  * @n_freed_out: how many slots came free by it, or NULL.
  * Threads: any. Blocks: never. Costs a look at each slot in use.
@@ -239,7 +240,9 @@ enum xmem_access {
  *   process made maps that segment.
  * Returns: 0; XMEM_STALE when that buffer is gone or its slot has moved on to
  *   other content; XMEM_REFUSED for XMEM_WRITE when the pool was opened
- *   read-only; XMEM_FORKED; XMEM_CORRUPT; XMEM_SYSTEM.
+ *   read-only; XMEM_FORKED; XMEM_CORRUPT; XMEM_SYSTEM. In memory of a CUDA device:
+ *   XMEM_GONE when the process that allocated it has ended or closed the pool;
+ *   XMEM_UNSUPPORTED, XMEM_DEVICE as xmem_pool_acquire_cuda ().
  */
 XMEM_API int xmem_pool_get (struct xmem_pool *pool, uint64_t id,
     enum xmem_access access, struct xmem_buffer **buffer_out,
@@ -272,7 +275,8 @@ XMEM_API int xmem_pool_take (struct xmem_pool *pool, uint64_t id,
  * at or after *@cursor, which is moved past it. Begin with 0.
  *
  * Ownership, threads, blocks: as xmem_pool_get ().
- * Returns: 0, XMEM_EOS when there are no more, else as xmem_pool_get ().
+ * Returns: 0; XMEM_EOS when there are no more; else as xmem_pool_get (), having
+ *   moved past the buffer in question.
  */
 XMEM_API int xmem_pool_next (struct xmem_pool *pool, uint32_t *cursor,
     struct xmem_buffer **buffer_out, struct xmem_error *error);
