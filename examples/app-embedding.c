@@ -31,6 +31,19 @@ typedef struct {
   gboolean failed;
 } App;
 
+/* What could be made of the description is a pipeline too, if the plugin is not
+ * found: so it is the error that counts. */
+static GstElement *
+parse (const gchar *description)
+{
+  g_autoptr (GError) error = NULL;
+  GstElement *pipeline = gst_parse_launch (description, &error);
+
+  if (error)
+    g_error ("%s: %s", description, error->message);
+  return pipeline;
+}
+
 /* --- producing ----------------------------------------------------------- */
 
 /* A pool of shared buffers for the appsrc. */
@@ -85,7 +98,7 @@ make_producer (App *app, const gchar *address)
       "do-timestamp=true ! xmemsink name=end socket-path=\"%s\" "
       "wait-for-connection=true allow-copy=false",
       address);
-  GstElement *pipeline = gst_parse_launch (description, NULL);
+  GstElement *pipeline = parse (description);
   g_autoptr (GstElement) sink = gst_bin_get_by_name (GST_BIN (pipeline), "end");
 
   g_signal_connect (
@@ -123,7 +136,7 @@ make_consumer (App *app, const gchar *address)
       g_strdup_printf ("xmemsrc name=end socket-path=\"%s\" delivery=every ! "
                        "appsink name=sink sync=false max-buffers=1",
           address);
-  GstElement *pipeline = gst_parse_launch (description, NULL);
+  GstElement *pipeline = parse (description);
   g_autoptr (GstElement) sink =
       gst_bin_get_by_name (GST_BIN (pipeline), "sink");
   GstAppSinkCallbacks callbacks = { .new_sample = new_sample };

@@ -82,7 +82,7 @@ make_pipeline (Detector *self, const gchar *pictures, const gchar *boxes)
   g_autoptr (GstElement) sink = NULL;
   g_autoptr (GstPad) pad = NULL;
 
-  if (!pipeline)
+  if (error)
     g_error ("%s", error->message);
   sink = gst_bin_get_by_name (GST_BIN (pipeline), "boxes");
   pad = gst_element_get_static_pad (sink, "sink");

@@ -145,7 +145,7 @@ make_pipeline (Viewer *self, const gchar *pictures, const gchar *boxes)
   GstElement *pipeline = gst_parse_launch (description, &error);
   g_autoptr (GstBus) bus = NULL;
 
-  if (!pipeline)
+  if (error)
     g_error ("%s", error->message);
   listen_to (self, pipeline, "pictures",
       (GstAppSinkCallbacks){
