@@ -12,6 +12,7 @@
  * query. */
 #include "gpu.h"
 
+#include "ending.h"
 #include "gpu-pool.h"
 
 GST_DEBUG_CATEGORY (gst_xmem_gpu_debug);
@@ -112,7 +113,7 @@ hold_context (void *context)
 static void
 release_context (void *context)
 {
-  gst_object_unref (context);
+  gst_xmem_ending_release (gst_object_unref, context);
 }
 
 static struct xmem_cuda_keeper

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "ending.h"
 #include "gpu.h"
 #include "gstxmem.h"
 #include "history.h"
@@ -115,6 +116,12 @@ set_frame_info (struct xmem_frame_info *info, GstBuffer *buffer,
   gst_xmem_history_read_times (buffer, info);
 }
 
+static void
+free_late (void *outgoing)
+{
+  gst_xmem_ending_release (gst_xmem_outgoing_free, outgoing);
+}
+
 int
 gst_xmem_outgoing_publish (GstXmemOutgoing *self, GstBuffer *buffer,
     const GstSegment *segment, GstClockTime capture_base,
@@ -126,7 +133,7 @@ gst_xmem_outgoing_publish (GstXmemOutgoing *self, GstBuffer *buffer,
     .regions = self->regions,
     .n_regions = self->n_regions,
     .info = &info,
-    .done = gst_xmem_outgoing_free,
+    .done = free_late,
     .done_data = self,
     .flags = self->on_device ? XMEM_PUBLISH_CUDA_STREAM : 0,
     .cuda_stream = self->cuda_stream };

@@ -4,6 +4,7 @@
 #include <gst/tag/tag.h>
 
 #include "deviceprovider.h"
+#include "ending.h"
 #include "gstxmemalloc.h"
 #include "gstxmemsink.h"
 #include "gstxmemsrc.h"
@@ -14,6 +15,7 @@ plugin_init (GstPlugin *plugin)
 {
   /* A type in tags with pictures, by whose name it is found. */
   g_type_ensure (GST_TYPE_TAG_IMAGE_TYPE);
+  gst_xmem_ending_init ();
   gst_xmem_history_init ();
   return GST_ELEMENT_REGISTER (xmemsink, plugin)
          && GST_ELEMENT_REGISTER (xmemsrc, plugin)

@@ -144,6 +144,26 @@ test_outlives_producers_exit (void)
   player_stop (&holder);
 }
 
+/* What is given back then finds no GStreamer any more. */
+static void
+test_outlives_producers_gstreamer (void)
+{
+  const char *address = harness_path ("socket");
+  struct player producer, holder;
+
+  start_producer (&producer, address);
+  start_holder (&holder, address);
+  player_deinit (&producer);
+  player_expect_eos (&holder);
+  player_drop (&holder);
+  assert_held (&holder);
+  let_go (&holder);
+  /* The publisher's thread ends when it has all its frames. */
+  harness_wait_until (harness_count_threads (producer.child.pid) == 0);
+  player_stop (&holder);
+  player_stop (&producer);
+}
+
 static void
 test_outlives_killed_producer (void)
 {
@@ -204,6 +224,8 @@ main (int argc, char **argv)
       test_outlives_producers_pipeline);
   harness_add (
       "/gst/buffers/outlive-producers-exit", test_outlives_producers_exit);
+  harness_add ("/gst/buffers/outlive-producers-gstreamer",
+      test_outlives_producers_gstreamer);
   harness_add (
       "/gst/buffers/outlive-killed-producer", test_outlives_killed_producer);
   harness_add (

@@ -170,6 +170,13 @@ do_drop (char **args, GString *reply)
 }
 
 static void
+do_deinit (char **args, GString *reply)
+{
+  g_hash_table_remove_all (lines);
+  gst_deinit ();
+}
+
+static void
 do_send_eos (char **args, GString *reply)
 {
   gst_element_send_event (line_of (args)->pipeline, gst_event_new_eos ());
@@ -715,6 +722,7 @@ static const struct verb {
   { "state", 2, do_state },
   { "reach", 1, do_reach },
   { "drop", 1, do_drop },
+  { "deinit", 1, do_deinit },
   { "send-eos", 1, do_send_eos },
   { "wait-end", 1, do_wait_end },
   { "has-ended", 1, do_has_ended },

@@ -179,6 +179,12 @@ player_drop (struct player *player)
 }
 
 void
+player_deinit (struct player *player)
+{
+  ask (player, "deinit", "");
+}
+
+void
 player_send_eos (struct player *player)
 {
   ask (player, "send-eos", "");

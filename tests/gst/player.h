@@ -64,6 +64,9 @@ void player_reach (struct player *player, GstState state);
 /* To NULL, and gone. */
 void player_drop (struct player *player);
 
+/* All of them, and then gst_deinit (). The process lives on. */
+void player_deinit (struct player *player);
+
 /* Sends EOS into its sources. */
 void player_send_eos (struct player *player);
 
