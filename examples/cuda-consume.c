@@ -15,12 +15,11 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include <cuda.h>
 #include <xmem/cuda.h>
 #include <xmem/xmem.h>
 
+#include "cuda-call.h"
 #include "cuda-histogram.h"
 #include "cuda-luma.h"
 
@@ -39,22 +38,6 @@ struct counter {
   uint64_t every;
   uint64_t total[HISTOGRAM_BINS];
 };
-
-static bool
-worked (CUresult result, const char *call)
-{
-  const char *name;
-
-  if (result == CUDA_SUCCESS)
-    return true;
-  if (cuGetErrorName (result, &name) != CUDA_SUCCESS)
-    name = "an unknown error";
-  fprintf (stderr, "cuda-consume: %.*s () failed with %s (%d)\n",
-      (int) strcspn (call, " ("), call, name, (int) result);
-  return false;
-}
-
-#define WORKED(call) worked (call, #call)
 
 static bool
 fail (const char *what)

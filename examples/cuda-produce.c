@@ -8,12 +8,12 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
-#include <cuda.h>
 #include <xmem/cuda.h>
 #include <xmem/xmem.h>
+
+#include "cuda-call.h"
 
 enum {
   DEVICE = 0,
@@ -23,22 +23,6 @@ enum {
   RATE = 30,
   SECOND = 1000000000
 };
-
-static bool
-worked (CUresult result, const char *call)
-{
-  const char *name;
-
-  if (result == CUDA_SUCCESS)
-    return true;
-  if (cuGetErrorName (result, &name) != CUDA_SUCCESS)
-    name = "an unknown error";
-  fprintf (stderr, "cuda-produce: %.*s () failed with %s (%d)\n",
-      (int) strcspn (call, " ("), call, name, (int) result);
-  return false;
-}
-
-#define WORKED(call) worked (call, #call)
 
 static bool
 fail (const struct xmem_error *error)

@@ -18,16 +18,24 @@ freeze_while_attaching (struct pool_actor *visitor, const char *name)
   }
 }
 
+/* A pool, who made it, and who is stopped while it attaches. */
+static void
+begin (char name[POOL_NAME_MAX], struct pool_actor *resident,
+    struct pool_actor *visitor)
+{
+  pool_name (name, "attached");
+  pool_actor_start (resident);
+  harness_assert_ok (pool_actor_create (resident, name, 8, 0), NULL);
+  freeze_while_attaching (visitor, name);
+}
+
 static void
 test_stopped_while_attaching (void)
 {
   struct pool_actor resident, visitor, other;
   char name[POOL_NAME_MAX];
 
-  pool_name (name, "attached");
-  pool_actor_start (&resident);
-  harness_assert_ok (pool_actor_create (&resident, name, 8, 0), NULL);
-  freeze_while_attaching (&visitor, name);
+  begin (name, &resident, &visitor);
   pool_actor_start (&other);
   harness_assert_status (pool_actor_open (&other, name, 0), XMEM_IN_USE, NULL);
   harness_assert_contains (other.message, "stopped");
@@ -49,10 +57,7 @@ test_others_may_leave (void)
   struct pool_actor resident, visitor;
   char name[POOL_NAME_MAX];
 
-  pool_name (name, "attached");
-  pool_actor_start (&resident);
-  harness_assert_ok (pool_actor_create (&resident, name, 8, 0), NULL);
-  freeze_while_attaching (&visitor, name);
+  begin (name, &resident, &visitor);
   pool_actor_close (&resident);
   pool_actor_die (&visitor);
   g_assert_true (pool_file_exists (name));
@@ -70,10 +75,7 @@ test_all_are_stopped (void)
   struct pool_actor resident, visitor, other;
   char name[POOL_NAME_MAX];
 
-  pool_name (name, "attached");
-  pool_actor_start (&resident);
-  harness_assert_ok (pool_actor_create (&resident, name, 8, 0), NULL);
-  freeze_while_attaching (&visitor, name);
+  begin (name, &resident, &visitor);
   pool_actor_start (&other);
   pool_actor_open_begin (&other, name, 0);
   harness_sleep_ms (20); /* so that it is waiting, most probably */
