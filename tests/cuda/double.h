@@ -77,6 +77,9 @@ void double_go (void);
 /* For double_load (), with a driver that is not the double. */
 void double_prepare_kernels (void);
 
+/* What a kernel can do, where it is no function of the double's. */
+#define DOUBLE_MAX_WORDS 512
+
 /* Fills n_words words on a device with a stamp, on a stream. */
 void double_write (
     CUstream stream, uint64_t pointer, size_t n_words, uint64_t stamp);

@@ -59,7 +59,6 @@ call (CUstream stream, void (*run) (void *data), struct kernel *kernel)
 
 /* --- with a driver that is not the double -------------------------------- */
 
-#define MAX_WORDS 512
 #define N_BLOCKS 16 /* that are made at once */
 
 /* A kernel and the pinned memory it works in, which are used again: to allocate
@@ -81,7 +80,7 @@ add_blocks (void)
     void *words;
 
     g_assert_cmpint (
-        cuda_double.cuMemAllocHost_v2 (&words, MAX_WORDS * 8), ==, 0);
+        cuda_double.cuMemAllocHost_v2 (&words, DOUBLE_MAX_WORDS * 8), ==, 0);
     block->words = words;
     block->next = blocks;
     blocks = block;
@@ -101,7 +100,7 @@ take_block (const struct kernel *kernel)
 {
   struct block *block;
 
-  g_assert_cmpuint (kernel->n_words, <=, MAX_WORDS);
+  g_assert_cmpuint (kernel->n_words, <=, DOUBLE_MAX_WORDS);
   g_mutex_lock (&lock);
   if (!blocks)
     add_blocks ();

@@ -8,7 +8,8 @@
  *   give ID N       unref ID
  *   write ID STAMP  check ID STAMP    by a kernel, waited for
  *   copy TO FROM    copy-after TO FROM
- *   device ID       stats   reclaim   calls FUNCTION   left
+ *   device ID       stats   reclaim   left
+ *   calls FUNCTION  fail FUNCTION NTH CODE   which only the double knows
  * and each is answered by a status and what else there is. */
 #ifndef XMEM_TESTS_CUDA_NAMED_ACTOR_H
 #define XMEM_TESTS_CUDA_NAMED_ACTOR_H
@@ -38,5 +39,10 @@ const char *named_actor_ask (struct harness_child *child, int status,
 /* The same where a number is the answer. */
 uint64_t named_actor_ask_number (
     struct harness_child *child, const char *format, ...) G_GNUC_PRINTF (2, 3);
+
+/* How often it has called a function of the driver; nothing with a driver that
+ * cannot say. */
+void named_actor_expect_calls (
+    struct harness_child *child, const char *function, uint64_t n);
 
 #endif

@@ -82,7 +82,9 @@ expect_bytes (struct harness_child *child, bool some)
   g_assert_cmpint (bytes > 0, ==, some);
 }
 
-/* A holder stays one; then all slots, and their bytes, are there again. */
+/* A holder stays one; then all slots, and their bytes, are there again. What it
+ * holds keeps its bytes with the double; with another driver to look may be an
+ * illegal access. */
 static void
 lose_owner (bool killed)
 {
@@ -100,7 +102,8 @@ lose_owner (bool killed)
     ask (&owner, 0, "unref %" PRIu64, id);
     ask (&owner, 0, "close");
   }
-  g_assert_cmpuint (number (&other, "check %" PRIu64 " 41", id), ==, 1);
+  if (double_is_here ())
+    g_assert_cmpuint (number (&other, "check %" PRIu64 " 41", id), ==, 1);
   expect_gone (&other, id, pid);
   expect_gone (&third, id, pid);
   /* Nor are its free slots handed out, nor new ones made of them yet. */
@@ -111,11 +114,11 @@ lose_owner (bool killed)
   expect_bytes (&third, true);
   ask (&other, XMEM_STALE, "get %" PRIu64 " %d", id, XMEM_READ);
   ask (&other, 0, "get %" PRIu64 " %d", last, XMEM_READ);
-  g_assert_cmpuint (number (&other, "calls cuIpcCloseMemHandle"), ==, 1);
+  named_actor_expect_calls (&other, "cuIpcCloseMemHandle", 1);
   g_assert_cmpuint (
       number (&other, "check %" PRIu64 " %u", last, 100 + N_SLOTS - 1), ==, 1);
   (void) acquire (&other); /* the third's */
-  g_assert_cmpuint (number (&other, "calls cuMemAlloc"), ==, 0);
+  named_actor_expect_calls (&other, "cuMemAlloc", 0);
   ask (&other, 0, "reclaim");
   named_actor_stop (&other);
   named_actor_stop (&third);
@@ -199,7 +202,7 @@ test_half_made (void)
   ask (&other, 0, "stats");
   use_all (&third);
   (void) acquire (&other);
-  g_assert_cmpuint (number (&other, "calls cuMemAlloc"), ==, 0);
+  named_actor_expect_calls (&other, "cuMemAlloc", 0);
   named_actor_stop (&third);
   named_actor_stop (&other);
 }
@@ -269,8 +272,8 @@ test_preallocated (void)
   named_actor_die (&owner);
   ask (&other, 0, "preallocate %d %d 0", SIZE, N_SLOTS);
   ask (&third, 0, "preallocate %d %d 0", SIZE, N_SLOTS);
-  g_assert_cmpuint (number (&other, "calls cuMemAlloc"), ==, 1);
-  g_assert_cmpuint (number (&third, "calls cuMemAlloc"), ==, 0);
+  named_actor_expect_calls (&other, "cuMemAlloc", 1);
+  named_actor_expect_calls (&third, "cuMemAlloc", 0);
   ask (&third, XMEM_FULL, "preallocate %d %d 0", SIZE, N_SLOTS + 1);
   named_actor_stop (&third);
   named_actor_stop (&other);
@@ -289,7 +292,7 @@ test_holder_killed (void)
   g_assert_cmpuint (number (&third, "reclaim"), ==, N_SLOTS);
   ask (&third, XMEM_STALE, "get %" PRIu64 " %d", id, XMEM_READ);
   use_all (&third);
-  g_assert_cmpuint (number (&third, "calls cuMemAlloc"), ==, 0);
+  named_actor_expect_calls (&third, "cuMemAlloc", 0);
   named_actor_stop (&third);
   named_actor_stop (&owner);
 }
@@ -377,6 +380,6 @@ main (int argc, char **argv)
   harness_add ("/holder-killed", test_holder_killed);
   harness_add ("/all-killed", test_all_killed);
   harness_add ("/closed-in-the-same-process", test_closed_in_the_same_process);
-  harness_add ("/failing", test_failing);
+  double_add ("/failing", test_failing);
   return g_test_run ();
 }

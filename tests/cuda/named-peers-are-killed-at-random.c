@@ -4,6 +4,9 @@
  * some instant, again and again. What was written is what is found, by who wrote
  * it and by who takes it, and in the end no slot is lost.
  *
+ * They die as owners of memory as well, which others then look at, or have all of
+ * it from a process that lives: a driver may take away what a dead one allocated.
+ *
  * XMEM_CUDA_KILLS: how many times. */
 #include <signal.h>
 #include <stdio.h>
@@ -155,6 +158,21 @@ run_worker (int argc, char **argv)
   }
 }
 
+/* Whoever else acquires has its memory. */
+static void
+run_owner (int argc, char **argv)
+{
+  char line[HARNESS_LINE_MAX];
+
+  start (argv);
+  harness_assert_ok (
+      xmem_pool_preallocate_cuda (pool, 2 * SIZE, N_SLOTS, 0, &error), &error);
+  harness_say ("ready");
+  while (harness_listen (line))
+    ;
+  xmem_pool_unref (pool);
+}
+
 /* All that there was is there: each slot, once. */
 static void
 run_survivor (int argc, char **argv)
@@ -189,11 +207,11 @@ spawn (struct harness_child *child, const char *role)
 }
 
 static void
-spawn_worker (struct harness_child *child)
+spawn_ready (struct harness_child *child, const char *role)
 {
   char line[HARNESS_LINE_MAX];
 
-  spawn (child, "worker");
+  spawn (child, role);
   harness_hear (child, line);
 }
 
@@ -215,7 +233,25 @@ count_acquired (const struct xmem_pool *named)
 }
 
 static void
-test_kills (void)
+kill_workers (int n)
+{
+  struct harness_child workers[N_WORKERS];
+
+  for (unsigned i = 0; i < N_WORKERS; i++)
+    spawn_ready (&workers[i], "worker");
+  for (int i = 0; i < n; i++) {
+    struct harness_child *victim = &workers[roll (N_WORKERS)];
+
+    usleep (roll (10000));
+    kill_worker (victim);
+    spawn_ready (victim, "worker");
+  }
+  for (unsigned i = 0; i < N_WORKERS; i++)
+    kill_worker (&workers[i]);
+}
+
+static void
+pass (bool owner_lives)
 {
   const struct xmem_pool_params params = { .struct_size = sizeof (params),
     .n_slots = N_SLOTS,
@@ -223,39 +259,46 @@ test_kills (void)
     .handover_timeout_ns = 2000000 };
   const char *text = g_getenv ("XMEM_CUDA_KILLS");
   int n = text ? atoi (text) : 100;
-  struct harness_child workers[N_WORKERS], survivor;
+  struct harness_child owner, survivor;
   struct xmem_pool *named = named_create (&params);
   struct xmem_pool_stats stats;
 
   dice = g_rand_new_with_seed (g_test_rand_int ());
-  for (unsigned i = 0; i < N_WORKERS; i++)
-    spawn_worker (&workers[i]);
-  for (int i = 0; i < n; i++) {
-    struct harness_child *victim = &workers[roll (N_WORKERS)];
-
-    usleep (roll (10000));
-    kill_worker (victim);
-    spawn_worker (victim);
-  }
-  for (unsigned i = 0; i < N_WORKERS; i++)
-    kill_worker (&workers[i]);
+  if (owner_lives)
+    spawn_ready (&owner, "owner");
+  kill_workers (n);
   xmem_pool_get_stats (named, &stats);
   g_test_message ("%d kills, %" G_GUINT64_FORMAT
                   " buffers acquired, %u segments",
       n, count_acquired (named), stats.n_segments);
   spawn (&survivor, "survivor");
   g_assert_cmpint (harness_join (&survivor), ==, 0);
+  if (owner_lives)
+    g_assert_cmpint (harness_join (&owner), ==, 0);
   g_rand_free (dice);
   named_close (named);
+}
+
+static void
+test_owners (void)
+{
+  pass (false);
+}
+
+static void
+test_others (void)
+{
+  pass (true);
 }
 
 int
 main (int argc, char **argv)
 {
   static const struct harness_role roles[] = { { "worker", run_worker },
-    { "survivor", run_survivor }, { NULL, NULL } };
+    { "owner", run_owner }, { "survivor", run_survivor }, { NULL, NULL } };
 
   double_init (&argc, &argv, roles);
-  harness_add ("/one-of-four", test_kills);
+  double_add ("/owners", test_owners);
+  harness_add ("/others", test_others);
   return g_test_run ();
 }

@@ -80,8 +80,8 @@ test_story (void)
   ask (&other, 0, "get-at %u", (uint32_t) id);
   ask (&other, 0, "next");
   /* Once for all of them. */
-  g_assert_cmpuint (number (&other, "calls cuIpcOpenMemHandle"), ==, 1);
-  g_assert_cmpuint (number (&owner, "calls cuEventCreate"), ==, 0);
+  named_actor_expect_calls (&other, "cuIpcOpenMemHandle", 1);
+  named_actor_expect_calls (&owner, "cuEventCreate", 0);
   for (int i = 0; i < 4; i++)
     ask (&other, 0, "unref %" PRIu64, id);
   ask (&owner, 0, "unref %" PRIu64, id);
@@ -100,13 +100,12 @@ test_others_acquire (void)
   ask (&owner, 0, "preallocate %d 8 0", SIZE);
   for (int i = 0; i < 8; i++)
     id = acquire (&other, 0);
-  g_assert_cmpuint (number (&other, "calls cuMemAlloc"), ==, 0);
+  named_actor_expect_calls (&other, "cuMemAlloc", 0);
   ask (&other, 0, "write %" PRIu64 " 21", id);
   ask (&owner, 0, "get %" PRIu64 " %d", id, XMEM_READ);
   expect_stamp (&owner, id, 21);
   for (int i = 0; i < 32; i++)
     (void) acquire (&other, 0);
-  g_assert_cmpuint (number (&other, "calls cuMemAlloc"), >, 0);
   g_assert_cmpint (
       sscanf (ask (&owner, 0, "stats"), "%*u %*u %*u %u", &n_segments), ==, 1);
   g_assert_cmpuint (n_segments, >=, 2);
@@ -182,10 +181,10 @@ test_twice_in_one_process (void)
   ask (&owner, 0, "open 0");
   ask (&owner, 0, "get %" PRIu64 " %d", id, XMEM_WRITE);
   g_assert_cmpuint (number (&owner, "pointer %" PRIu64, id), ==, pointer);
-  g_assert_cmpuint (number (&owner, "calls cuIpcOpenMemHandle"), ==, 0);
+  named_actor_expect_calls (&owner, "cuIpcOpenMemHandle", 0);
   ask (&owner, 0, "unref %" PRIu64, id);
   (void) acquire (&owner, 0);
-  g_assert_cmpuint (number (&owner, "calls cuMemAlloc"), ==, 1);
+  named_actor_expect_calls (&owner, "cuMemAlloc", 1);
   named_actor_stop (&owner);
 }
 
@@ -202,7 +201,7 @@ test_twice_in_another (void)
   ask (&other, 0, "open %d", XMEM_OPEN_READ_ONLY);
   ask (&other, 0, "get %" PRIu64 " %d", id, XMEM_READ);
   ask (&other, XMEM_REFUSED, "get %" PRIu64 " %d", id, XMEM_WRITE);
-  g_assert_cmpuint (number (&other, "calls cuIpcOpenMemHandle"), ==, 1);
+  named_actor_expect_calls (&other, "cuIpcOpenMemHandle", 1);
   stop_both ();
 }
 
@@ -221,9 +220,9 @@ test_other_numbers (void)
   g_assert_cmpint (atoi (ask (&other, 0, "device %" PRIu64, id)), ==, 1);
   expect_stamp (&other, id, 31);
   (void) acquire (&other, 1); /* which is the owner's 0 */
-  g_assert_cmpuint (number (&other, "calls cuMemAlloc"), ==, 0);
+  named_actor_expect_calls (&other, "cuMemAlloc", 0);
   (void) acquire (&other, 0);
-  g_assert_cmpuint (number (&other, "calls cuMemAlloc"), ==, 1);
+  named_actor_expect_calls (&other, "cuMemAlloc", 1);
   stop_both ();
 }
 
@@ -267,6 +266,7 @@ test_no_driver (void)
 {
   g_autofree char *path = g_strdup (g_getenv ("LD_LIBRARY_PATH"));
   g_autofree char *folder = g_path_get_dirname (harness_path ("x"));
+  g_autofree char *first = g_strdup_printf ("%s:%s", folder, path);
   uint64_t id, cpu;
 
   start_owner (NULL, NULL);
@@ -274,7 +274,7 @@ test_no_driver (void)
   cpu = acquire (&owner, -1);
   g_assert_true (g_file_set_contents (
       harness_path ("libcuda.so.1"), "no library", -1, NULL));
-  g_setenv ("LD_LIBRARY_PATH", folder, true);
+  g_setenv ("LD_LIBRARY_PATH", first, true);
   start_other ("NO_DRIVER=1", NULL);
   g_setenv ("LD_LIBRARY_PATH", path, true);
   ask (&other, 0, "get %" PRIu64 " %d", cpu, XMEM_READ);
@@ -315,7 +315,8 @@ test_entry (void)
   memcpy (&pid, file + 4096 + 12, sizeof (pid));
   g_assert_cmpint ((pid_t) pid, ==, owner.pid);
   g_assert_cmpmem (file + 4096 + 16, 16, owner_slot_size, 16);
-  g_assert_cmpmem (file + 4096 + 32, 16, device, 16);
+  if (double_is_here ()) /* whose devices are known */
+    g_assert_cmpmem (file + 4096 + 32, 16, device, 16);
   g_assert_cmpint (memcmp (file + 4096 + 64, none, 64), !=, 0);
   named_actor_stop (&owner);
 }
@@ -332,6 +333,11 @@ test_modes (void)
   ask (&owner, XMEM_UNSUPPORTED, "preallocate %d 1 0", SIZE);
   (void) acquire (&owner, -1);
   named_actor_stop (&owner);
+}
+
+static void
+test_no_legacy_handles (void)
+{
   start_owner ("FAKE_CUDA_WITHOUT=legacy", NULL);
   harness_assert_contains (ask (&owner, XMEM_UNSUPPORTED, "acquire %d 0", SIZE),
       "cuIpcGetMemHandle ()");
@@ -385,12 +391,13 @@ main (int argc, char **argv)
   harness_add ("/copies", test_copies);
   harness_add ("/twice-in-one-process", test_twice_in_one_process);
   harness_add ("/twice-in-another", test_twice_in_another);
-  harness_add ("/other-numbers", test_other_numbers);
-  harness_add ("/invisible-device", test_invisible_device);
-  harness_add ("/other-instance", test_other_instance);
+  double_add ("/other-numbers", test_other_numbers);
+  double_add ("/invisible-device", test_invisible_device);
+  double_add ("/other-instance", test_other_instance);
   harness_add ("/no-driver", test_no_driver);
   harness_add ("/entry", test_entry);
   harness_add ("/modes", test_modes);
+  double_add ("/no-legacy-handles", test_no_legacy_handles);
   harness_add ("/publishing", test_publishing);
   harness_add ("/full", test_full);
   return g_test_run ();

@@ -55,11 +55,14 @@ survive_producer (struct harness_child *survivor)
   peer_stop (survivor);
 }
 
+/* Of two consumers and the producer, which not every driver lets die while its
+ * memory is read by a legacy handle. */
 static void
-kill_one (const char *mode)
+kill_one (bool legacy)
 {
+  const char *mode = legacy ? "mode=legacy" : "mode=vmm";
   struct harness_child producer, consumers[2];
-  int victim = g_rand_int_range (dice, 0, 3);
+  int victim = g_rand_int_range (dice, 0, legacy && !double_is_here () ? 2 : 3);
   useconds_t delay = (useconds_t) g_rand_int_range (dice, 0, 40000);
   struct harness_child *child = victim < 2 ? &consumers[victim] : &producer;
 
@@ -89,7 +92,7 @@ test_kills (void)
 
   dice = g_rand_new_with_seed (g_test_rand_int ());
   for (int i = 0; i < n; i++)
-    kill_one (i % 2 ? "mode=legacy" : "mode=vmm");
+    kill_one (i % 2);
   g_test_message ("%d kills", n);
   g_rand_free (dice);
 }

@@ -183,7 +183,7 @@ main (int argc, char **argv)
   double_add ("/without-read-only-memory", test_without_read_only_memory);
   harness_add ("/context-of-the-application", test_context_of_the_application);
   harness_add ("/late-joiners", test_late_joiners);
-  harness_add ("/late-for-what-is-complete", test_late_for_what_is_complete);
+  double_add ("/late-for-what-is-complete", test_late_for_what_is_complete);
   harness_add ("/late-and-not-asked-for", test_late_and_not_asked_for);
   return g_test_run ();
 }

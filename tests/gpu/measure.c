@@ -12,7 +12,6 @@
 #include "measure.h"
 
 #define N_CALLS 1000
-#define PATIENCE_MS 5000 /* how long a dead peer's event is looked at */
 
 /* --- what calls cost ----------------------------------------------------- */
 
@@ -275,6 +274,7 @@ measure (void)
   ask_about_textures ();
   ask_about_contexts ();
   ask_about_handles (memory, event);
+  ask_about_owners ();
   ask_about_death ();
   end_answers ();
 }
@@ -296,6 +296,10 @@ main (int argc, char **argv)
     be_in_second_context ();
   else if (strcmp (role, "opener") == 0)
     be_opener ();
+  else if (strcmp (role, "owner") == 0)
+    be_owner ();
+  else if (strcmp (role, "holder") == 0)
+    be_holder ();
   else if (strcmp (role, "stuck") == 0)
     be_stuck ();
   else

@@ -13,6 +13,7 @@
 #define SEGMENT_SIZE ((size_t) 32 << 20)
 #define LINE_FD 3 /* of the other process */
 #define SEGMENT_FD (LINE_FD + 1)
+#define PATIENCE_MS 5000 /* with what may never come */
 
 /* --- the driver ---------------------------------------------------------- */
 
@@ -35,6 +36,7 @@
   F (cuIpcGetMemHandle)              \
   F (cuIpcOpenMemHandle_v2)          \
   F (cuMemAlloc_v2)                  \
+  F (cuMemFree_v2)                   \
   F (cuMemGetAllocationGranularity)  \
   F (cuMemCreate)                    \
   F (cuMemExportToShareableHandle)   \
@@ -106,5 +108,11 @@ void ask_about_textures (void);
 void ask_about_contexts (void);
 void be_texturer (CUmemAccess_flags access); /* none: of memory of its own */
 void be_in_second_context (void);
+
+/* --- memory that loses its owner: measure-legacy.c ----------------------- */
+
+void ask_about_owners (void);
+void be_owner (void);
+void be_holder (void);
 
 #endif

@@ -5,9 +5,10 @@
 usage: pack.py BUILD ARCHIVE.tar.xz [TEST...]
 
 Takes the build's libraries and plugin, its tests whose names begin with "cuda-"
-(or those named), gpu/measure, xmem-bench, gst-launch-1.0 with the plugins that
-tests and pipelines need, a clip of H.264 from $XMEM_MEDIA, and every library
-these need but glibc's and the compiler's. The plain double of the driver goes
+(or those named), gpu/measure, xmem-bench, the examples for a GPU if they were
+built with the toolkit, gst-launch-1.0 with the plugins that tests and pipelines
+need, a clip of H.264 from $XMEM_MEDIA, and every library these need but glibc's
+and the compiler's. The plain double of the driver goes
 into a folder of its own, where only `run.py --double` looks. Prints the
 archive's size; exits 1 above 64 MB, 77 where GStreamer is not here.
 """
@@ -23,7 +24,9 @@ import tempfile
 LIMIT = 64_000_000
 PLUGINS = ('coreelements', 'videotestsrc', 'videoconvertscale', 'app',
            'nvcodec', 'debug', 'debugutilsbad', 'isomp4', 'videoparsersbad')
-MODULES = ('run.py', 'runner.py', 'pipelines.py')
+MODULES = ('run.py', 'runner.py', 'pipelines.py',
+           '../cuda/example-counts-pixels.py')
+EXAMPLES = ('cuda-produce', 'cuda-consume')
 CLIP = 'phone-1080p30.mp4'
 TOOLS = ('gst-launch-1.0', 'gst-inspect-1.0')
 # Whoever has a driver has these, and ours could be too old for it.
@@ -95,6 +98,9 @@ def put_build(build, tree):
     put(build / 'gst/xmem/libgstxmem.so', tree / 'plugins')
     put(build / 'tests/gpu/measure', tree / 'bin')
     put(build / 'bench/xmem-bench', tree / 'bin')
+    for example in EXAMPLES:
+        if (build / 'examples' / example).is_file():
+            put(build / 'examples' / example, tree / 'bin')
     put(build / 'tests/gpu/nvrtc-for-old.so', tree / 'lib', with_needs=False)
     for library in (build / 'tests/gpu/libcuda.so.1',
                     build / 'tests/harness/fake-cuda/libnvcuvid.so.1'):

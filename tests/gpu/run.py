@@ -6,11 +6,12 @@ usage: run.py [--only PART,...] [--limit SECONDS] [--each SECONDS] [--short]
               [--double] [RESULTS.json]
 
 The parts, in their order: measure (what the driver does and its calls cost),
-pipelines (GStreamer's CUDA elements around xmemsink and xmemsrc), bench (hand-off
-latencies), tests. All of them together take no longer than --limit, 570 s, and
-one command no longer than --each, 180 s; 0: no limit. What does not end by then
-is killed, what was not begun says so, and the results are written after each
-step, so that there are some whatever happens.
+pipelines (GStreamer's CUDA elements around xmemsink and xmemsrc), example (its
+kernel counts what is in the frames), bench (hand-off latencies), tests. All of
+them together take no longer than --limit, 570 s, and one command no longer than
+--each, 180 s; 0: no limit. What does not end by then is killed, what was not
+begun says so, and the results are written after each step, so that there are
+some whatever happens.
 
 It needs the driver, glibc and Python, no network, and writes nothing but a
 temporary folder and the results. --double takes the double of the driver that is
@@ -147,15 +148,31 @@ def find_elements(runner, with_double):
     return found
 
 
+def run_test(runner, results, part, name, command):
+    end, said, errors = runner.run(command)
+    skipped = skipped_cases(said)
+    results.add(part, {
+        'name': name, 'end': end, 'skipped_cases': skipped,
+        'remarks': f' ({len(skipped)} cases skipped)' if skipped else '',
+        'said': said[-TAIL:], 'errors': errors[-TAIL:]})
+
+
 def run_tests(runner, results, options):
     for test in json.loads((TREE / 'tests.json').read_text()):
-        end, said, errors = runner.run(
-            [TREE / 'tests' / test['program'], *test['arguments']])
-        skipped = skipped_cases(said)
-        results.add('tests', {
-            'name': test['name'], 'end': end, 'skipped_cases': skipped,
-            'remarks': f' ({len(skipped)} cases skipped)' if skipped else '',
-            'said': said[-TAIL:], 'errors': errors[-TAIL:]})
+        run_test(runner, results, 'tests', test['name'],
+                 [TREE / 'tests' / test['program'], *test['arguments']])
+
+
+def run_example(runner, results, options):
+    programs = [TREE / 'bin/cuda-produce', TREE / 'bin/cuda-consume']
+    if not all(program.exists() for program in programs):
+        results.add('example', {'name': 'counts-pixels', 'end': 'skipped',
+                                'remarks': ' (not packed: built without the '
+                                           'toolkit)'})
+        return
+    run_test(runner, results, 'example', 'counts-pixels',
+             [sys.executable, TREE / 'example-counts-pixels.py', 'driver',
+              *programs, TREE / 'lib'])
 
 
 def run_json(runner, results, part, command):
@@ -186,7 +203,7 @@ def run_pipelines(runner, results, options):
 
 
 PARTS = {'measure': run_measure, 'pipelines': run_pipelines,
-         'bench': run_bench, 'tests': run_tests}
+         'example': run_example, 'bench': run_bench, 'tests': run_tests}
 
 
 def summarise(results):

@@ -36,3 +36,9 @@ cuda_double_need (void)
               : "# with a CUDA driver that is not our double\n");
   return is_double;
 }
+
+void
+cuda_double_skip (void)
+{
+  g_test_skip ("only the double of the CUDA driver can play this");
+}

@@ -12,4 +12,7 @@
  * After gst_init (). */
 gboolean cuda_double_need (void);
 
+/* Stands for such a case among GLib's, and is skipped with the reason. */
+void cuda_double_skip (void);
+
 #endif

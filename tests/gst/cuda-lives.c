@@ -245,12 +245,6 @@ test_device_that_is_not_there (void)
   player_stop (&producer);
 }
 
-static void
-skip (void)
-{
-  g_test_skip ("only the double of the CUDA driver can play this");
-}
-
 int
 main (int argc, char **argv)
 {
@@ -265,11 +259,11 @@ main (int argc, char **argv)
       test_caps_change_between_cpu_and_device);
   harness_add ("/relayed-without-a-copy", test_relayed_without_a_copy);
   harness_add ("/complete-frames-need-no-events",
-      with_double ? test_complete_frames_need_no_events : skip);
+      with_double ? test_complete_frames_need_no_events : cuda_double_skip);
   harness_add ("/no-gpu-at-the-consumer", test_no_gpu_at_the_consumer);
   harness_add ("/copies-are-forbidden", test_copies_are_forbidden);
   harness_add ("/device-that-cannot-share",
-      with_double ? test_device_that_cannot_share : skip);
+      with_double ? test_device_that_cannot_share : cuda_double_skip);
   harness_add ("/device-that-is-not-there", test_device_that_is_not_there);
   return g_test_run ();
 }
