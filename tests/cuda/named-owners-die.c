@@ -204,6 +204,33 @@ test_half_made (void)
   named_actor_stop (&other);
 }
 
+/* What a segment is like is read and checked once: an entry that says something
+ * else later, for the same owner, does not make it larger or smaller. */
+static void
+test_entry_changes (void)
+{
+  const uint64_t slot_size = UINT64_C (1) << 39;
+  const off_t at = (off_t) (offsetof (struct xmem_layout_header, segments)
+                            + offsetof (struct xmem_layout_segment, slot_size));
+  uint64_t id;
+  int fd;
+
+  start_all ();
+  id = acquire (&owner);
+  ask (&owner, 0, "write %" PRIu64 " 61", id);
+  ask (&other, 0, "stats"); /* learns of it, and opens nothing */
+  fd = open (named_path (), O_RDWR | O_CLOEXEC);
+  g_assert_cmpint (fd, >=, 0);
+  g_assert_cmpint ((int) pwrite (fd, &slot_size, sizeof (slot_size), at), ==,
+      sizeof (slot_size));
+  close (fd);
+  ask (&other, 0, "get %" PRIu64 " %d", id, XMEM_READ);
+  g_assert_cmpuint (number (&other, "check %" PRIu64 " 61", id), ==, 1);
+  named_actor_stop (&third);
+  named_actor_stop (&other);
+  named_actor_stop (&owner);
+}
+
 /* What was in flight ends as ever, and can be taken no more. */
 static void
 test_in_flight (void)
@@ -370,6 +397,7 @@ main (int argc, char **argv)
   harness_add ("/closed", test_closed);
   harness_add ("/let-go", test_let_go);
   harness_add ("/half-made", test_half_made);
+  harness_add ("/entry-changes", test_entry_changes);
   harness_add ("/in-flight", test_in_flight);
   harness_add ("/other-sizes", test_other_sizes);
   harness_add ("/room", test_room);

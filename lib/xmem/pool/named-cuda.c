@@ -93,7 +93,8 @@ write_entry (
 }
 
 /* As mem/cuda knows it. Another attachment, also one of the same pid, has other
- * names for its memory, whatever the driver calls it. */
+ * names for its memory, whatever the driver calls it. The size is what was checked
+ * when the segment was learnt: the entry may say anything by now. */
 static void
 get_share (struct xmem_pool *pool, const struct xmem_pool_segment *segment,
     const struct xmem_layout_segment *info, struct xmem_cuda_share *share_out)
@@ -106,7 +107,7 @@ get_share (struct xmem_pool *pool, const struct xmem_pool_segment *segment,
     name[0] = (uint64_t) st.st_ino;
   memset (share_out, 0, sizeof (*share_out));
   share_out->kind = XMEM_CUDA_LEGACY;
-  share_out->size = info->slot_size * info->n_slots;
+  share_out->size = segment->slot_size * segment->n_slots;
   memcpy (share_out->device, info->device, sizeof (share_out->device));
   memcpy (share_out->gpu, info->gpu, sizeof (share_out->gpu));
   memcpy (share_out->handle, info->handle, sizeof (share_out->handle));

@@ -393,12 +393,11 @@ make_in_file (struct xmem_pool *pool, const struct xmem_layout_segment *info,
 /* Shows other processes what is complete now. A process killed before this has
  * at most allocated what the next one to grow allocates again. */
 static void
-announce (struct xmem_pool *pool, const struct xmem_layout_segment *info)
+announce (struct xmem_pool *pool, uint32_t place,
+    const struct xmem_layout_segment *info)
 {
-  uint32_t n = atomic_load (&pool->head->n_segments);
-
-  pool->head->segments[n] = *info;
-  atomic_store (&pool->head->n_segments, n + 1);
+  pool->head->segments[place] = *info;
+  atomic_store (&pool->head->n_segments, place + 1);
 }
 
 static int
@@ -440,7 +439,7 @@ make_segment (struct xmem_pool *pool, struct xmem_pool_segment *place,
     place->maps[XMEM_READ] = memory;
   /* First: nobody here must hand out what others do not know yet. */
   if (pool->named)
-    announce (pool, info);
+    announce (pool, (uint32_t) (place - pool->segments), info);
   add_segment (pool, place, info, device);
   place->map_owner = place->owner;
   pthread_mutex_unlock (&pool->lock);
