@@ -14,7 +14,8 @@
  * takes as they are.
  *
  * Threads: the pool's lock guards this process's side of a segment; it is held
- * while memory is opened, so that it is opened once. */
+ * while memory is opened, so that it is opened once. What is let go is put into a
+ * list and closed without the lock: that waits for a device. */
 #include "pool/named-cuda.h"
 
 #include <string.h>
@@ -133,23 +134,26 @@ set_closing (
     pool->bytes += bytes;
 }
 
-/* Takes the map. */
+/* Takes the map; the one before it goes to the list. */
 static void
 set_map (struct xmem_pool_segment *segment, struct xmem_segment *take_map,
-    uint64_t owner)
+    uint64_t owner, struct xmem_segment **dropped)
 {
   struct xmem_segment *old = segment->maps[XMEM_WRITE];
 
   segment->maps[XMEM_WRITE] = segment->maps[XMEM_READ] = take_map;
   segment->map_owner = owner;
-  if (old)
-    xmem_segment_unref (old);
+  if (!old)
+    return;
+  old->next_dropped = *dropped;
+  *dropped = old;
 }
 
 /* Of what has gone or changed. Who takes a slot from here on finds that out
  * before it looks at the map. */
 static void
-drop_unused_map (struct xmem_pool *pool, struct xmem_pool_segment *segment)
+drop_unused_map (struct xmem_pool *pool, struct xmem_pool_segment *segment,
+    struct xmem_segment **dropped)
 {
   uint32_t first = segment->first;
 
@@ -158,7 +162,7 @@ drop_unused_map (struct xmem_pool *pool, struct xmem_pool_segment *segment)
   for (uint32_t i = first; i < first + segment->n_slots; i++)
     if (atomic_load (&pool->local[i].hold.word) != XMEM_HOLD_NONE)
       return;
-  set_map (segment, NULL, 0);
+  set_map (segment, NULL, 0, dropped);
 }
 
 static void
@@ -189,7 +193,7 @@ find_device (struct xmem_pool *pool, const struct xmem_pool_segment *segment,
 
 static int
 learn_anew (struct xmem_pool *pool, struct xmem_pool_segment *segment,
-    struct xmem_error *error)
+    struct xmem_segment **dropped, struct xmem_error *error)
 {
   struct xmem_layout_segment info;
   int r;
@@ -205,7 +209,7 @@ learn_anew (struct xmem_pool *pool, struct xmem_pool_segment *segment,
     return r;
   segment->device = find_device (pool, segment, &info);
   if (info.owner != segment->owner) {
-    drop_unused_map (pool, segment);
+    drop_unused_map (pool, segment, dropped);
     set_numbers (pool, segment, &info);
   }
   return 0;
@@ -223,6 +227,7 @@ int
 xmem_named_cuda_refresh (struct xmem_pool *pool, struct xmem_error *error)
 {
   uint32_t n_places = pool->n_cuda > 0 ? pool->n_places : 0;
+  struct xmem_segment *dropped = NULL;
   int r = 0;
 
   for (uint32_t i = 0; r == 0 && i < n_places; i++) {
@@ -233,9 +238,10 @@ xmem_named_cuda_refresh (struct xmem_pool *pool, struct xmem_error *error)
     pthread_mutex_lock (&pool->lock);
     /* Another thread, or we as its new owner, may know by now. */
     if (is_news (pool, segment))
-      r = learn_anew (pool, segment, error);
+      r = learn_anew (pool, segment, &dropped, error);
     pthread_mutex_unlock (&pool->lock);
   }
+  xmem_segments_free_dropped (dropped);
   return r;
 }
 
@@ -243,6 +249,7 @@ void
 xmem_named_cuda_look (struct xmem_pool *pool)
 {
   uint32_t n_places = pool->n_cuda > 0 ? pool->n_places : 0;
+  struct xmem_segment *dropped = NULL;
 
   for (uint32_t i = 0; i < n_places; i++) {
     struct xmem_pool_segment *segment = &pool->segments[i];
@@ -250,12 +257,14 @@ xmem_named_cuda_look (struct xmem_pool *pool)
 
     if (!is_cuda (segment) || (!segment->closing && lives (pool, owner)))
       continue;
-    xmem_scoped_lock (&pool->lock);
-    if (segment->owner != owner)
-      continue;
-    set_closing (pool, segment, true);
-    drop_unused_map (pool, segment);
+    pthread_mutex_lock (&pool->lock);
+    if (segment->owner == owner) {
+      set_closing (pool, segment, true);
+      drop_unused_map (pool, segment, &dropped);
+    }
+    pthread_mutex_unlock (&pool->lock);
   }
+  xmem_segments_free_dropped (dropped);
 }
 
 /* --- making -------------------------------------------------------------- */
@@ -296,16 +305,19 @@ xmem_named_cuda_renew (struct xmem_pool *pool,
   struct xmem_layout_segment info = {
     .first = segment->first, .n_slots = segment->n_slots, .slot_size = slot_size
   };
+  struct xmem_segment *dropped = NULL;
   struct xmem_segment *memory;
   int r = xmem_named_cuda_make (pool, &info, device, &memory, error);
 
   if (r != 0)
     return r;
-  xmem_scoped_lock (&pool->lock);
+  pthread_mutex_lock (&pool->lock);
   write_entry (entry_of (pool, segment), &info);
-  set_map (segment, memory, info.owner);
+  set_map (segment, memory, info.owner, &dropped);
   segment->device = device;
   set_numbers (pool, segment, &info);
+  pthread_mutex_unlock (&pool->lock);
+  xmem_segments_free_dropped (dropped);
   return 0;
 }
 
@@ -322,7 +334,8 @@ owner_is_gone (const struct xmem_layout_segment *info, struct xmem_error *error)
 
 static int
 open_memory (struct xmem_pool *pool, struct xmem_pool_segment *segment,
-    const struct xmem_layout_segment *info, struct xmem_error *error)
+    const struct xmem_layout_segment *info, struct xmem_segment **dropped,
+    struct xmem_error *error)
 {
   struct xmem_cuda_place place = { .context = pool->cuda_context,
     .keeper = pool->cuda_keeper };
@@ -346,7 +359,7 @@ open_memory (struct xmem_pool *pool, struct xmem_pool_segment *segment,
     return r;
   map->is_named = true;
   segment->device = place.device;
-  set_map (segment, map, info->owner);
+  set_map (segment, map, info->owner, dropped);
   return 0;
 }
 
@@ -360,10 +373,12 @@ get_map (const struct xmem_pool_segment *segment, uint64_t owner)
 /* With the pool's lock. */
 static int
 map_locked (struct xmem_pool *pool, struct xmem_pool_segment *segment,
-    struct xmem_error *error)
+    struct xmem_segment **dropped, struct xmem_error *error)
 {
   struct xmem_layout_segment info;
-  int r = has_changed (pool, segment) ? learn_anew (pool, segment, error) : 0;
+  int r = has_changed (pool, segment)
+              ? learn_anew (pool, segment, dropped, error)
+              : 0;
 
   if (r != 0)
     return r;
@@ -373,7 +388,7 @@ map_locked (struct xmem_pool *pool, struct xmem_pool_segment *segment,
   if (lives (pool, info.owner)) {
     if (get_map (segment, info.owner))
       return 0;
-    r = open_memory (pool, segment, &info, error);
+    r = open_memory (pool, segment, &info, dropped, error);
     if (r == 0 || lives (pool, info.owner))
       return r;
   }
@@ -387,13 +402,15 @@ xmem_named_cuda_map (struct xmem_pool *pool, struct xmem_pool_segment *segment,
 {
   uint64_t owner = atomic_load (&entry_of (pool, segment)->owner);
   struct xmem_segment *map = get_map (segment, owner);
+  struct xmem_segment *dropped = NULL;
   int r = 0;
 
   if (!map || !lives (pool, owner)) {
-    xmem_scoped_lock (&pool->lock);
-
-    r = map_locked (pool, segment, error);
+    pthread_mutex_lock (&pool->lock);
+    r = map_locked (pool, segment, &dropped, error);
     map = segment->maps[XMEM_WRITE];
+    pthread_mutex_unlock (&pool->lock);
+    xmem_segments_free_dropped (dropped);
   }
   *segment_out = map;
   return r;

@@ -130,7 +130,7 @@ reopen_slots (struct xmem_pool *pool, uint32_t first, uint32_t n, bool usable)
 }
 
 /* Takes the segment off the table, unless one of its slots is in use; its memory
- * goes to the list, for free_dropped (). */
+ * goes to the list, for xmem_segments_free_dropped (). */
 static void
 try_drop (struct xmem_pool *pool, struct xmem_pool_segment *segment,
     struct xmem_segment **dropped)
@@ -190,9 +190,8 @@ is_excess (struct xmem_pool *pool, const struct xmem_pool_segment *idle)
   return false;
 }
 
-/* Without `lock`. */
-static void
-free_dropped (struct xmem_segment *dropped)
+void
+xmem_segments_free_dropped (struct xmem_segment *dropped)
 {
   while (dropped) {
     struct xmem_segment *next = dropped->next_dropped;
@@ -217,7 +216,7 @@ xmem_segments_tidy (struct xmem_pool *pool)
       try_drop (pool, segment, &dropped);
   }
   pthread_mutex_unlock (&pool->lock);
-  free_dropped (dropped);
+  xmem_segments_free_dropped (dropped);
 }
 
 /* Whether it serves buffers of this size, where it is. */
@@ -246,7 +245,7 @@ xmem_pool_trim (struct xmem_pool *pool, uint64_t keep_size_bytes)
     try_drop (pool, segment, &dropped);
   }
   pthread_mutex_unlock (&pool->lock);
-  free_dropped (dropped);
+  xmem_segments_free_dropped (dropped);
 }
 
 void
@@ -371,7 +370,7 @@ xmem_segments_make_room (
                && pool->n_slots - pool->n_assigned >= n && find_place (pool);
   }
   pthread_mutex_unlock (&pool->lock);
-  free_dropped (dropped);
+  xmem_segments_free_dropped (dropped);
   return has_room;
 }
 
