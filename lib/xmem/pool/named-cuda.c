@@ -53,6 +53,15 @@ lives (struct xmem_pool *pool, uint64_t owner)
   return is_ours (pool, owner) || xmem_named_lives (pool, owner);
 }
 
+/* Who was once seen dead stays so, though it seems to live while somebody has its
+ * lock to forget it. */
+static bool
+is_alive (struct xmem_pool *pool, const struct xmem_pool_segment *segment,
+    uint64_t owner)
+{
+  return !segment->closing && lives (pool, owner);
+}
+
 /* --- the entry ----------------------------------------------------------- */
 
 /* Word by word: acquire and release put what is read or written between the two
@@ -149,8 +158,8 @@ set_map (struct xmem_pool_segment *segment, struct xmem_segment *take_map,
   *dropped = old;
 }
 
-/* Of what has gone or changed. Who takes a slot from here on finds that out
- * before it looks at the map. */
+/* Of what has gone (`closing` is set) or changed. Who takes a slot from here on
+ * finds that out before it uses the map. */
 static void
 drop_unused_map (struct xmem_pool *pool, struct xmem_pool_segment *segment,
     struct xmem_segment **dropped)
@@ -255,7 +264,7 @@ xmem_named_cuda_look (struct xmem_pool *pool)
     struct xmem_pool_segment *segment = &pool->segments[i];
     uint64_t owner = segment->owner;
 
-    if (!is_cuda (segment) || (!segment->closing && lives (pool, owner)))
+    if (!is_cuda (segment) || is_alive (pool, segment, owner))
       continue;
     pthread_mutex_lock (&pool->lock);
     if (segment->owner == owner) {
@@ -385,7 +394,7 @@ map_locked (struct xmem_pool *pool, struct xmem_pool_segment *segment,
   xmem_named_cuda_read (entry_of (pool, segment), &info);
   /* Before, so that nobody is shown what is gone; and after, to tell why it
    * could not be opened. */
-  if (lives (pool, info.owner)) {
+  if (is_alive (pool, segment, info.owner)) {
     if (get_map (segment, info.owner))
       return 0;
     r = open_memory (pool, segment, &info, dropped, error);
@@ -405,7 +414,7 @@ xmem_named_cuda_map (struct xmem_pool *pool, struct xmem_pool_segment *segment,
   struct xmem_segment *dropped = NULL;
   int r = 0;
 
-  if (!map || !lives (pool, owner)) {
+  if (!map || !is_alive (pool, segment, owner)) {
     pthread_mutex_lock (&pool->lock);
     r = map_locked (pool, segment, &dropped, error);
     map = segment->maps[XMEM_WRITE];
