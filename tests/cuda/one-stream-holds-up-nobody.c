@@ -194,26 +194,40 @@ reclaim (void *data)
   return NULL;
 }
 
+static void *
+acquire (void *data)
+{
+  struct xmem_buffer *buffer;
+  struct xmem_error e;
+
+  harness_assert_ok (
+      xmem_pool_acquire_cuda (pool, SIZE, 0, 0, 0, &buffer, &e), &e);
+  xmem_buffer_unref (buffer);
+  return NULL;
+}
+
 static void
 do_nothing (void *data)
 {
 }
 
-/* Lets go of what has gone, while the device has work to do. */
+/* Lets go of what has gone, while the device has work to do: on its own, or
+ * before it makes something new of it. */
 static void
 bystander_let_go (const char *arguments)
 {
+  bool anew = strcmp (arguments, "anew") == 0;
   CUstream stream = double_stream ();
   pthread_t thread;
 
   cuda_double.fake_cuda_pause (true);
   g_assert_cmpint (
       cuda_double.cuLaunchHostFunc (stream, do_nothing, NULL), ==, 0);
-  thread = start_waiter (reclaim, "cuIpcCloseMemHandle");
+  thread = start_waiter (anew ? acquire : reclaim, "cuIpcCloseMemHandle");
   use_pool ();
   cuda_double.fake_cuda_pause (false);
   g_assert_cmpint (pthread_join (thread, NULL), ==, 0);
-  g_assert_cmpint (cuda_double.fake_cuda_live ("memory"), ==, 0);
+  g_assert_cmpint (cuda_double.fake_cuda_live ("memory"), ==, anew);
   harness_say ("ok");
 }
 
@@ -239,7 +253,7 @@ run_bystander (int argc, char **argv)
 }
 
 static void
-test_owner_of_memory_dies (void)
+lose_owner (const char *how)
 {
   struct harness_child owner, bystander;
   uint64_t id;
@@ -251,8 +265,15 @@ test_owner_of_memory_dies (void)
   harness_spawn (&bystander, "bystander", named_name (), NULL);
   peer_ask (&bystander, "get %" PRIu64, id);
   named_actor_die (&owner);
-  peer_ask (&bystander, "let-go");
+  peer_ask (&bystander, "let-go %s", how);
   peer_stop (&bystander);
+}
+
+static void
+test_owner_of_memory_dies (void)
+{
+  lose_owner ("only");
+  lose_owner ("anew");
 }
 
 /* --- a reader with two streams ------------------------------------------- */

@@ -299,6 +299,8 @@ lock_growth (struct xmem_pool *pool, int64_t deadline, struct xmem_error *error)
 {
   int r;
 
+  /* Before, too: closing what has gone waits for the device. */
+  xmem_named_cuda_look (pool);
   pthread_mutex_lock (&pool->grow_lock);
   r = pool->named ? xmem_named_lock_growth (pool, deadline, error) : 0;
   if (r != 0) {
