@@ -262,12 +262,12 @@ xmem_named_cuda_look (struct xmem_pool *pool)
 
   for (uint32_t i = 0; i < n_places; i++) {
     struct xmem_pool_segment *segment = &pool->segments[i];
-    uint64_t owner = segment->owner;
 
-    if (!is_cuda (segment) || is_alive (pool, segment, owner))
+    if (!is_cuda (segment) || is_alive (pool, segment, segment->owner))
       continue;
     pthread_mutex_lock (&pool->lock);
-    if (segment->owner == owner) {
+    /* Another thread may just have been noting a new owner. */
+    if (!is_alive (pool, segment, segment->owner)) {
       set_closing (pool, segment, true);
       drop_unused_map (pool, segment, &dropped);
     }
