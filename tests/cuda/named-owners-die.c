@@ -207,6 +207,66 @@ test_half_made (void)
   named_actor_stop (&other);
 }
 
+/* While a process has the lock of a dead one, to forget it, that one seems to
+ * live. Who knew better does not try to open its memory. */
+static void
+test_seems_to_live (void)
+{
+  struct flock lock = { .l_type = F_WRLCK,
+    .l_whence = SEEK_SET,
+    .l_start = XMEM_LOCK_PROCESS, /* the first to attach */
+    .l_len = 1 };
+  pid_t pid;
+  uint64_t id;
+  int fd;
+
+  start_all ();
+  id = acquire (&owner);
+  ask (&other, 0, "get %" PRIu64 " %d", id, XMEM_READ);
+  ask (&other, 0, "unref %" PRIu64, id);
+  ask (&third, 0, "get %" PRIu64 " %d", id, XMEM_READ);
+  pid = owner.pid;
+  named_actor_die (&owner);
+  ask (&other, 0, "preallocate %d 0 0", SIZE); /* looks, and forgets nobody */
+  fd = open (named_path (), O_RDWR | O_CLOEXEC);
+  g_assert_cmpint (fd, >=, 0);
+  g_assert_cmpint (fcntl (fd, F_OFD_SETLK, &lock), ==, 0);
+  expect_gone (&other, id, pid);
+  g_assert_cmpuint (number (&other, "calls cuIpcOpenMemHandle"), ==, 1);
+  close (fd);
+  ask (&third, 0, "unref %" PRIu64, id);
+  use_all (&other);
+  named_actor_stop (&third);
+  named_actor_stop (&other);
+}
+
+/* What a segment is like is read and checked once: an entry that says something
+ * else later, for the same owner, does not make it larger or smaller. */
+static void
+test_entry_changes (void)
+{
+  const uint64_t slot_size = UINT64_C (1) << 39;
+  const off_t at = (off_t) (offsetof (struct xmem_layout_header, segments)
+                            + offsetof (struct xmem_layout_segment, slot_size));
+  uint64_t id;
+  int fd;
+
+  start_all ();
+  id = acquire (&owner);
+  ask (&owner, 0, "write %" PRIu64 " 61", id);
+  ask (&other, 0, "stats"); /* learns of it, and opens nothing */
+  fd = open (named_path (), O_RDWR | O_CLOEXEC);
+  g_assert_cmpint (fd, >=, 0);
+  g_assert_cmpint ((int) pwrite (fd, &slot_size, sizeof (slot_size), at), ==,
+      sizeof (slot_size));
+  close (fd);
+  ask (&other, 0, "get %" PRIu64 " %d", id, XMEM_READ);
+  g_assert_cmpuint (number (&other, "check %" PRIu64 " 61", id), ==, 1);
+  named_actor_stop (&third);
+  named_actor_stop (&other);
+  named_actor_stop (&owner);
+}
+
 /* What was in flight ends as ever, and can be taken no more. */
 static void
 test_in_flight (void)
@@ -373,6 +433,8 @@ main (int argc, char **argv)
   harness_add ("/closed", test_closed);
   harness_add ("/let-go", test_let_go);
   harness_add ("/half-made", test_half_made);
+  double_add ("/seems-to-live", test_seems_to_live);
+  harness_add ("/entry-changes", test_entry_changes);
   harness_add ("/in-flight", test_in_flight);
   harness_add ("/other-sizes", test_other_sizes);
   harness_add ("/room", test_room);

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* Buffers of a named pool in the memory of a device, in several processes: got,
  * handed over, written, copied; and what is said where they cannot be had. */
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cuda/named-actor.h"
 #include "harness/named.h"
+#include "pool/layout.h"
 
 #define SIZE 100000
 #define FIRST_UUID "GPU-fa4ecda0-0000-0000-0000-000000000001"
@@ -290,6 +293,33 @@ test_no_driver (void)
   stop_both ();
 }
 
+/* The driver takes its time to start. Others can grow the pool meanwhile: here it
+ * has started when the pool could not be grown at all. */
+static void
+test_slow_start (void)
+{
+  struct flock lock = { .l_type = F_WRLCK,
+    .l_whence = SEEK_SET,
+    .l_start = XMEM_LOCK_GROWTH,
+    .l_len = 1 };
+  uint64_t before;
+  int fd;
+
+  start_both ();
+  fd = open (named_path (), O_RDWR | O_CLOEXEC);
+  g_assert_cmpint (fd, >=, 0);
+  g_assert_cmpint (fcntl (fd, F_OFD_SETLK, &lock), ==, 0);
+  before = number (&owner, "calls cuDevicePrimaryCtxRetain");
+  ask (&owner, XMEM_AGAIN, "acquire %d 0", SIZE);
+  g_assert_cmpuint (
+      number (&owner, "calls cuDevicePrimaryCtxRetain"), ==, before + 1);
+  close (fd);
+  (void) acquire (&owner, 0);
+  g_assert_cmpuint (
+      number (&owner, "calls cuDevicePrimaryCtxRetain"), ==, before + 1);
+  stop_both ();
+}
+
 /* --- the file ------------------------------------------------------------ */
 
 /* An entry as docs/layout.md has it; the numbers are little-endian here. */
@@ -395,6 +425,7 @@ main (int argc, char **argv)
   double_add ("/invisible-device", test_invisible_device);
   double_add ("/other-instance", test_other_instance);
   harness_add ("/no-driver", test_no_driver);
+  double_add ("/slow-start", test_slow_start);
   harness_add ("/entry", test_entry);
   harness_add ("/modes", test_modes);
   double_add ("/no-legacy-handles", test_no_legacy_handles);

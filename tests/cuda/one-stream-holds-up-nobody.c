@@ -3,6 +3,7 @@
  * not who uses the pool or the publisher while memory goes, not the frames of
  * other streams, nor a process whose stream waits for ever for one that was
  * killed. */
+#include <inttypes.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -10,7 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cuda/named-actor.h"
 #include "cuda/peers.h"
+#include "harness/named.h"
 
 #define SIZE 65536
 
@@ -111,15 +114,15 @@ publish_other (void *data)
   return NULL;
 }
 
-/* A thread that waits for the device. */
+/* A thread that waits for the device in that call. */
 static pthread_t
-start_waiter (void *(*run) (void *data))
+start_waiter (void *(*run) (void *data), const char *call)
 {
-  uint64_t before = count_calls ("cuEventSynchronize");
+  uint64_t before = count_calls (call);
   pthread_t thread;
 
   g_assert_cmpint (pthread_create (&thread, NULL, run, NULL), ==, 0);
-  await_call ("cuEventSynchronize", before);
+  await_call (call, before);
   return thread;
 }
 
@@ -131,7 +134,7 @@ run_trimmed (int argc, char **argv)
   begin (argv[0], argv[1]);
   publish_unwritten ();
   xmem_publisher_free (publisher);
-  thread = start_waiter (trim);
+  thread = start_waiter (trim, "cuEventSynchronize");
   use_pool ();
   double_go ();
   g_assert_cmpint (pthread_join (thread, NULL), ==, 0);
@@ -156,7 +159,7 @@ run_forgotten (int argc, char **argv)
   begin (argv[0], argv[1]);
   publish_unwritten ();
   xmem_pool_trim (pool, 16 * SIZE); /* the publisher still has it */
-  thread = start_waiter (publish_other);
+  thread = start_waiter (publish_other, "cuEventSynchronize");
   harness_wait_until (count_published () == 2);
   publish_other (NULL);
   double_go ();
@@ -187,6 +190,112 @@ test_publisher_forgets_memory (void)
 {
   run_child ("forgotten", "vmm");
   run_child ("forgotten", "legacy");
+}
+
+/* --- memory of a named pool ---------------------------------------------- */
+
+static void
+bystander_get (const char *arguments)
+{
+  struct xmem_buffer *buffer;
+
+  harness_assert_ok (
+      xmem_pool_get (pool, g_ascii_strtoull (arguments, NULL, 10), XMEM_READ,
+          &buffer, &error),
+      &error);
+  xmem_buffer_unref (buffer);
+  harness_say ("ok");
+}
+
+static void *
+reclaim (void *data)
+{
+  struct xmem_error e;
+
+  harness_assert_ok (xmem_pool_reclaim (pool, NULL, &e), &e);
+  return NULL;
+}
+
+static void *
+acquire (void *data)
+{
+  struct xmem_buffer *buffer;
+  struct xmem_error e;
+
+  harness_assert_ok (
+      xmem_pool_acquire_cuda (pool, SIZE, 0, 0, 0, &buffer, &e), &e);
+  xmem_buffer_unref (buffer);
+  return NULL;
+}
+
+static void
+do_nothing (void *data)
+{
+}
+
+/* Lets go of what has gone, while the device has work to do: on its own, or
+ * before it makes something new of it. */
+static void
+bystander_let_go (const char *arguments)
+{
+  bool anew = strcmp (arguments, "anew") == 0;
+  CUstream stream = double_stream ();
+  pthread_t thread;
+
+  cuda_double.fake_cuda_pause (true);
+  g_assert_cmpint (
+      cuda_double.cuLaunchHostFunc (stream, do_nothing, NULL), ==, 0);
+  thread = start_waiter (anew ? acquire : reclaim, "cuIpcCloseMemHandle");
+  use_pool ();
+  cuda_double.fake_cuda_pause (false);
+  g_assert_cmpint (pthread_join (thread, NULL), ==, 0);
+  g_assert_cmpint (cuda_double.fake_cuda_live ("memory"), ==, anew);
+  harness_say ("ok");
+}
+
+static void
+bystander_end (const char *arguments)
+{
+  xmem_pool_unref (pool);
+  harness_say ("ok");
+}
+
+static void
+run_bystander (int argc, char **argv)
+{
+  static const struct harness_command commands[] = {
+    { "get", bystander_get },
+    { "let-go", bystander_let_go },
+    { "end", bystander_end },
+  };
+
+  double_load ();
+  harness_assert_ok (xmem_pool_open (argv[0], 0, &pool, &error), &error);
+  harness_obey (commands, G_N_ELEMENTS (commands));
+}
+
+static void
+lose_owner (const char *how)
+{
+  struct harness_child owner, bystander;
+  uint64_t id;
+
+  named_actor_start (&owner, NULL);
+  named_actor_ask (
+      &owner, 0, "create 64 %u %u", 64u << 20, XMEM_CUDA_MODE_AUTO);
+  id = named_actor_ask_number (&owner, "acquire %d 0", SIZE);
+  harness_spawn (&bystander, "bystander", named_name (), NULL);
+  peer_ask (&bystander, "get %" PRIu64, id);
+  named_actor_die (&owner);
+  peer_ask (&bystander, "let-go %s", how);
+  peer_stop (&bystander);
+}
+
+static void
+test_owner_of_memory_dies (void)
+{
+  lose_owner ("only");
+  lose_owner ("anew");
 }
 
 /* --- a reader with two streams ------------------------------------------- */
@@ -385,12 +494,13 @@ int
 main (int argc, char **argv)
 {
   static const struct harness_role roles[] = { { "trimmed", run_trimmed },
-    { "forgotten", run_forgotten }, { "reader", run_reader }, PEER_ROLES,
-    { NULL, NULL } };
+    { "forgotten", run_forgotten }, { "bystander", run_bystander },
+    { "reader", run_reader }, NAMED_ACTOR_ROLE, PEER_ROLES, { NULL, NULL } };
 
   double_init (&argc, &argv, roles);
   harness_add ("/pool-is-trimmed", test_pool_is_trimmed);
   harness_add ("/publisher-forgets-memory", test_publisher_forgets_memory);
+  double_add ("/owner-of-memory-dies", test_owner_of_memory_dies);
   harness_add (
       "/other-streams-frames-come-back", test_other_streams_frames_come_back);
   harness_add (

@@ -263,6 +263,19 @@ check_place (const struct xmem_cuda_place *place,
   return r;
 }
 
+int
+xmem_cuda_warm_up (
+    const struct xmem_cuda_place *place, struct xmem_error *error)
+{
+  struct xmem_cuda_device device;
+  CUcontext context;
+  int r = check_place (place, &device, error);
+
+  return r == 0 && !place->context
+             ? xmem_cuda_get_primary (&device, &context, error)
+             : r;
+}
+
 /* slot_size: what has an event. */
 static int
 make (const struct xmem_cuda_place *place, unsigned mode, uint64_t size,

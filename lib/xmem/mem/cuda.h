@@ -54,6 +54,11 @@ struct xmem_cuda_place {
 
 /* --- memory -------------------------------------------------------------- */
 
+/* Does what takes long the first time: loads the driver, and makes the device's
+ * primary context unless the place has one. Returns as xmem_cuda_memory_new (). */
+int xmem_cuda_warm_up (
+    const struct xmem_cuda_place *place, struct xmem_error *error);
+
 /* Allocates n_slots (at most XMEM_CUDA_MAX_EVENTS) times slot_size bytes, with
  * an event per slot. mode is an enum xmem_cuda_mode. The caller has one
  * reference. Returns 0; XMEM_INVALID; XMEM_UNSUPPORTED; XMEM_NO_SPACE;

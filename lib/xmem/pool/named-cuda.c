@@ -14,7 +14,8 @@
  * takes as they are.
  *
  * Threads: the pool's lock guards this process's side of a segment; it is held
- * while memory is opened, so that it is opened once. */
+ * while memory is opened, so that it is opened once. What is let go is put into a
+ * list and closed without the lock: that waits for a device. */
 #include "pool/named-cuda.h"
 
 #include <string.h>
@@ -50,6 +51,15 @@ static bool
 lives (struct xmem_pool *pool, uint64_t owner)
 {
   return is_ours (pool, owner) || xmem_named_lives (pool, owner);
+}
+
+/* Who was once seen dead stays so, though it seems to live while somebody has its
+ * lock to forget it. */
+static bool
+is_alive (struct xmem_pool *pool, const struct xmem_pool_segment *segment,
+    uint64_t owner)
+{
+  return !segment->closing && lives (pool, owner);
 }
 
 /* --- the entry ----------------------------------------------------------- */
@@ -93,7 +103,8 @@ write_entry (
 }
 
 /* As mem/cuda knows it. Another attachment, also one of the same pid, has other
- * names for its memory, whatever the driver calls it. */
+ * names for its memory, whatever the driver calls it. The size is what was checked
+ * when the segment was learnt: the entry may say anything by now. */
 static void
 get_share (struct xmem_pool *pool, const struct xmem_pool_segment *segment,
     const struct xmem_layout_segment *info, struct xmem_cuda_share *share_out)
@@ -106,7 +117,7 @@ get_share (struct xmem_pool *pool, const struct xmem_pool_segment *segment,
     name[0] = (uint64_t) st.st_ino;
   memset (share_out, 0, sizeof (*share_out));
   share_out->kind = XMEM_CUDA_LEGACY;
-  share_out->size = info->slot_size * info->n_slots;
+  share_out->size = segment->slot_size * segment->n_slots;
   memcpy (share_out->device, info->device, sizeof (share_out->device));
   memcpy (share_out->gpu, info->gpu, sizeof (share_out->gpu));
   memcpy (share_out->handle, info->handle, sizeof (share_out->handle));
@@ -132,23 +143,26 @@ set_closing (
     pool->bytes += bytes;
 }
 
-/* Takes the map. */
+/* Takes the map; the one before it goes to the list. */
 static void
 set_map (struct xmem_pool_segment *segment, struct xmem_segment *take_map,
-    uint64_t owner)
+    uint64_t owner, struct xmem_segment **dropped)
 {
   struct xmem_segment *old = segment->maps[XMEM_WRITE];
 
   segment->maps[XMEM_WRITE] = segment->maps[XMEM_READ] = take_map;
   segment->map_owner = owner;
-  if (old)
-    xmem_segment_unref (old);
+  if (!old)
+    return;
+  old->next_dropped = *dropped;
+  *dropped = old;
 }
 
-/* Of what has gone or changed. Who takes a slot from here on finds that out
- * before it looks at the map. */
+/* Of what has gone (`closing` is set) or changed. Who takes a slot from here on
+ * finds that out before it uses the map. */
 static void
-drop_unused_map (struct xmem_pool *pool, struct xmem_pool_segment *segment)
+drop_unused_map (struct xmem_pool *pool, struct xmem_pool_segment *segment,
+    struct xmem_segment **dropped)
 {
   uint32_t first = segment->first;
 
@@ -157,7 +171,7 @@ drop_unused_map (struct xmem_pool *pool, struct xmem_pool_segment *segment)
   for (uint32_t i = first; i < first + segment->n_slots; i++)
     if (atomic_load (&pool->local[i].hold.word) != XMEM_HOLD_NONE)
       return;
-  set_map (segment, NULL, 0);
+  set_map (segment, NULL, 0, dropped);
 }
 
 static void
@@ -188,7 +202,7 @@ find_device (struct xmem_pool *pool, const struct xmem_pool_segment *segment,
 
 static int
 learn_anew (struct xmem_pool *pool, struct xmem_pool_segment *segment,
-    struct xmem_error *error)
+    struct xmem_segment **dropped, struct xmem_error *error)
 {
   struct xmem_layout_segment info;
   int r;
@@ -204,7 +218,7 @@ learn_anew (struct xmem_pool *pool, struct xmem_pool_segment *segment,
     return r;
   segment->device = find_device (pool, segment, &info);
   if (info.owner != segment->owner) {
-    drop_unused_map (pool, segment);
+    drop_unused_map (pool, segment, dropped);
     set_numbers (pool, segment, &info);
   }
   return 0;
@@ -222,6 +236,7 @@ int
 xmem_named_cuda_refresh (struct xmem_pool *pool, struct xmem_error *error)
 {
   uint32_t n_places = pool->n_cuda > 0 ? pool->n_places : 0;
+  struct xmem_segment *dropped = NULL;
   int r = 0;
 
   for (uint32_t i = 0; r == 0 && i < n_places; i++) {
@@ -232,9 +247,10 @@ xmem_named_cuda_refresh (struct xmem_pool *pool, struct xmem_error *error)
     pthread_mutex_lock (&pool->lock);
     /* Another thread, or we as its new owner, may know by now. */
     if (is_news (pool, segment))
-      r = learn_anew (pool, segment, error);
+      r = learn_anew (pool, segment, &dropped, error);
     pthread_mutex_unlock (&pool->lock);
   }
+  xmem_segments_free_dropped (dropped);
   return r;
 }
 
@@ -242,19 +258,22 @@ void
 xmem_named_cuda_look (struct xmem_pool *pool)
 {
   uint32_t n_places = pool->n_cuda > 0 ? pool->n_places : 0;
+  struct xmem_segment *dropped = NULL;
 
   for (uint32_t i = 0; i < n_places; i++) {
     struct xmem_pool_segment *segment = &pool->segments[i];
-    uint64_t owner = segment->owner;
 
-    if (!is_cuda (segment) || (!segment->closing && lives (pool, owner)))
+    if (!is_cuda (segment) || is_alive (pool, segment, segment->owner))
       continue;
-    xmem_scoped_lock (&pool->lock);
-    if (segment->owner != owner)
-      continue;
-    set_closing (pool, segment, true);
-    drop_unused_map (pool, segment);
+    pthread_mutex_lock (&pool->lock);
+    /* Another thread may just have been noting a new owner. */
+    if (!is_alive (pool, segment, segment->owner)) {
+      set_closing (pool, segment, true);
+      drop_unused_map (pool, segment, &dropped);
+    }
+    pthread_mutex_unlock (&pool->lock);
   }
+  xmem_segments_free_dropped (dropped);
 }
 
 /* --- making -------------------------------------------------------------- */
@@ -295,16 +314,19 @@ xmem_named_cuda_renew (struct xmem_pool *pool,
   struct xmem_layout_segment info = {
     .first = segment->first, .n_slots = segment->n_slots, .slot_size = slot_size
   };
+  struct xmem_segment *dropped = NULL;
   struct xmem_segment *memory;
   int r = xmem_named_cuda_make (pool, &info, device, &memory, error);
 
   if (r != 0)
     return r;
-  xmem_scoped_lock (&pool->lock);
+  pthread_mutex_lock (&pool->lock);
   write_entry (entry_of (pool, segment), &info);
-  set_map (segment, memory, info.owner);
+  set_map (segment, memory, info.owner, &dropped);
   segment->device = device;
   set_numbers (pool, segment, &info);
+  pthread_mutex_unlock (&pool->lock);
+  xmem_segments_free_dropped (dropped);
   return 0;
 }
 
@@ -321,7 +343,8 @@ owner_is_gone (const struct xmem_layout_segment *info, struct xmem_error *error)
 
 static int
 open_memory (struct xmem_pool *pool, struct xmem_pool_segment *segment,
-    const struct xmem_layout_segment *info, struct xmem_error *error)
+    const struct xmem_layout_segment *info, struct xmem_segment **dropped,
+    struct xmem_error *error)
 {
   struct xmem_cuda_place place = { .context = pool->cuda_context,
     .keeper = pool->cuda_keeper };
@@ -345,7 +368,7 @@ open_memory (struct xmem_pool *pool, struct xmem_pool_segment *segment,
     return r;
   map->is_named = true;
   segment->device = place.device;
-  set_map (segment, map, info->owner);
+  set_map (segment, map, info->owner, dropped);
   return 0;
 }
 
@@ -359,20 +382,22 @@ get_map (const struct xmem_pool_segment *segment, uint64_t owner)
 /* With the pool's lock. */
 static int
 map_locked (struct xmem_pool *pool, struct xmem_pool_segment *segment,
-    struct xmem_error *error)
+    struct xmem_segment **dropped, struct xmem_error *error)
 {
   struct xmem_layout_segment info;
-  int r = has_changed (pool, segment) ? learn_anew (pool, segment, error) : 0;
+  int r = has_changed (pool, segment)
+              ? learn_anew (pool, segment, dropped, error)
+              : 0;
 
   if (r != 0)
     return r;
   xmem_named_cuda_read (entry_of (pool, segment), &info);
   /* Before, so that nobody is shown what is gone; and after, to tell why it
    * could not be opened. */
-  if (lives (pool, info.owner)) {
+  if (is_alive (pool, segment, info.owner)) {
     if (get_map (segment, info.owner))
       return 0;
-    r = open_memory (pool, segment, &info, error);
+    r = open_memory (pool, segment, &info, dropped, error);
     if (r == 0 || lives (pool, info.owner))
       return r;
   }
@@ -386,13 +411,15 @@ xmem_named_cuda_map (struct xmem_pool *pool, struct xmem_pool_segment *segment,
 {
   uint64_t owner = atomic_load (&entry_of (pool, segment)->owner);
   struct xmem_segment *map = get_map (segment, owner);
+  struct xmem_segment *dropped = NULL;
   int r = 0;
 
-  if (!map || !lives (pool, owner)) {
-    xmem_scoped_lock (&pool->lock);
-
-    r = map_locked (pool, segment, error);
+  if (!map || !is_alive (pool, segment, owner)) {
+    pthread_mutex_lock (&pool->lock);
+    r = map_locked (pool, segment, &dropped, error);
     map = segment->maps[XMEM_WRITE];
+    pthread_mutex_unlock (&pool->lock);
+    xmem_segments_free_dropped (dropped);
   }
   *segment_out = map;
   return r;

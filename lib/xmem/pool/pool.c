@@ -299,6 +299,8 @@ lock_growth (struct xmem_pool *pool, int64_t deadline, struct xmem_error *error)
 {
   int r;
 
+  /* Before, too: closing what has gone waits for the device. */
+  xmem_named_cuda_look (pool);
   pthread_mutex_lock (&pool->grow_lock);
   r = pool->named ? xmem_named_lock_growth (pool, deadline, error) : 0;
   if (r != 0) {
@@ -545,6 +547,20 @@ xmem_pool_acquire (struct xmem_pool *pool, uint64_t size_bytes, unsigned flags,
                 : r;
 }
 
+/* The driver may take seconds to start: not while we have the growth lock, for
+ * which the other processes wait no longer than one. */
+static int
+begin_cuda (struct xmem_pool *pool, int device, struct xmem_error *error)
+{
+  const struct xmem_cuda_place place = { .device = device,
+    .context = pool->cuda_context };
+  int r = pool->named ? xmem_cuda_warm_up (&place, error) : 0;
+
+  if (r == 0)
+    pool->uses_cuda = true;
+  return r;
+}
+
 static int
 check_acquire_cuda (struct xmem_pool *pool, uint64_t size_bytes, int device,
     struct xmem_want *want_out, struct xmem_error *error)
@@ -558,8 +574,8 @@ check_acquire_cuda (struct xmem_pool *pool, uint64_t size_bytes, int device,
     r = xmem_error_set (error, XMEM_UNSUPPORTED, 0,
         "a named pool's CUDA memory is shared by legacy handles, not by "
         "descriptors (XMEM_CUDA_MODE_VMM)");
-  if (r == 0)
-    pool->uses_cuda = true;
+  if (r == 0 && !pool->uses_cuda)
+    r = begin_cuda (pool, device, error);
   want_out->device = device;
   want_out->size = size_bytes > XMEM_MIN_CUDA_SLOT_SIZE
                        ? size_bytes

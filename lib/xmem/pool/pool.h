@@ -183,6 +183,9 @@ int xmem_segments_map (struct xmem_pool *pool, uint32_t index,
 /* Drops what is closing and idle, and what is idle and past the limit. */
 void xmem_segments_tidy (struct xmem_pool *pool);
 
+/* Gives back what was put into a list with pool->lock; without that. */
+void xmem_segments_free_dropped (struct xmem_segment *dropped);
+
 /* Drops all; nobody uses the pool any more. */
 void xmem_segments_drop_all (struct xmem_pool *pool);
 

@@ -130,7 +130,7 @@ reopen_slots (struct xmem_pool *pool, uint32_t first, uint32_t n, bool usable)
 }
 
 /* Takes the segment off the table, unless one of its slots is in use; its memory
- * goes to the list, for free_dropped (). */
+ * goes to the list, for xmem_segments_free_dropped (). */
 static void
 try_drop (struct xmem_pool *pool, struct xmem_pool_segment *segment,
     struct xmem_segment **dropped)
@@ -190,9 +190,8 @@ is_excess (struct xmem_pool *pool, const struct xmem_pool_segment *idle)
   return false;
 }
 
-/* Without `lock`. */
-static void
-free_dropped (struct xmem_segment *dropped)
+void
+xmem_segments_free_dropped (struct xmem_segment *dropped)
 {
   while (dropped) {
     struct xmem_segment *next = dropped->next_dropped;
@@ -217,7 +216,7 @@ xmem_segments_tidy (struct xmem_pool *pool)
       try_drop (pool, segment, &dropped);
   }
   pthread_mutex_unlock (&pool->lock);
-  free_dropped (dropped);
+  xmem_segments_free_dropped (dropped);
 }
 
 /* Whether it serves buffers of this size, where it is. */
@@ -246,7 +245,7 @@ xmem_pool_trim (struct xmem_pool *pool, uint64_t keep_size_bytes)
     try_drop (pool, segment, &dropped);
   }
   pthread_mutex_unlock (&pool->lock);
-  free_dropped (dropped);
+  xmem_segments_free_dropped (dropped);
 }
 
 void
@@ -371,7 +370,7 @@ xmem_segments_make_room (
                && pool->n_slots - pool->n_assigned >= n && find_place (pool);
   }
   pthread_mutex_unlock (&pool->lock);
-  free_dropped (dropped);
+  xmem_segments_free_dropped (dropped);
   return has_room;
 }
 
@@ -393,12 +392,11 @@ make_in_file (struct xmem_pool *pool, const struct xmem_layout_segment *info,
 /* Shows other processes what is complete now. A process killed before this has
  * at most allocated what the next one to grow allocates again. */
 static void
-announce (struct xmem_pool *pool, const struct xmem_layout_segment *info)
+announce (struct xmem_pool *pool, uint32_t place,
+    const struct xmem_layout_segment *info)
 {
-  uint32_t n = atomic_load (&pool->head->n_segments);
-
-  pool->head->segments[n] = *info;
-  atomic_store (&pool->head->n_segments, n + 1);
+  pool->head->segments[place] = *info;
+  atomic_store (&pool->head->n_segments, place + 1);
 }
 
 static int
@@ -440,7 +438,7 @@ make_segment (struct xmem_pool *pool, struct xmem_pool_segment *place,
     place->maps[XMEM_READ] = memory;
   /* First: nobody here must hand out what others do not know yet. */
   if (pool->named)
-    announce (pool, info);
+    announce (pool, (uint32_t) (place - pool->segments), info);
   add_segment (pool, place, info, device);
   place->map_owner = place->owner;
   pthread_mutex_unlock (&pool->lock);

@@ -264,7 +264,9 @@ XMEM_API int xmem_pool_get_at (struct xmem_pool *pool, uint32_t index,
  *
  * Ownership, threads, blocks: as xmem_pool_get ().
  * Returns: as xmem_pool_get (); XMEM_STALE also when none is in flight, any
- *   more or not yet.
+ *   more or not yet. Where the memory cannot be had (XMEM_GONE,
+ *   XMEM_UNSUPPORTED, XMEM_DEVICE, XMEM_SYSTEM) the reference has been taken and
+ *   given back: it is no longer in flight.
  */
 XMEM_API int xmem_pool_take (struct xmem_pool *pool, uint64_t id,
     enum xmem_access access, struct xmem_buffer **buffer_out,
