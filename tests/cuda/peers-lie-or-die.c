@@ -128,21 +128,38 @@ test_more_than_there_is (void)
 
 /* --- gone before it is mapped -------------------------------------------- */
 
-/* A zombie with an open socket. */
-static void
-test_gone_before_it_is_mapped (void)
+/* Reads what a zombie has published, whose socket is open. */
+static struct peer_summary
+read_of_the_dead (const char *mode)
 {
   struct harness_child publisher, consumer;
   struct peer_summary summary;
   siginfo_t info;
 
-  start (&publisher, &consumer, "legacy", "1");
+  start (&publisher, &consumer, mode, "1");
   harness_kill (&publisher, SIGKILL);
   g_assert_cmpint (
       waitid (P_PID, (id_t) publisher.pid, &info, WEXITED | WNOWAIT), ==, 0);
   summary = read_one (&consumer);
-  g_assert_cmpint (summary.status, ==, XMEM_GONE);
   g_assert_cmpint (harness_join (&publisher), ==, -SIGKILL);
+  return summary;
+}
+
+static void
+test_gone_before_it_is_mapped (void)
+{
+  g_assert_cmpint (read_of_the_dead ("legacy").status, ==, XMEM_GONE);
+}
+
+/* Memory with a descriptor outlives its process; events do not, and nobody needs
+ * to wait for them. */
+static void
+test_gone_before_its_events_are_opened (void)
+{
+  struct peer_summary summary = read_of_the_dead ("vmm");
+
+  g_assert_cmpint (summary.status, ==, 0);
+  g_assert_cmpuint (summary.n_frames, ==, 1);
 }
 
 int
@@ -153,6 +170,8 @@ main (int argc, char **argv)
 
   double_init (&argc, &argv, roles);
   harness_add ("/more-than-there-is", test_more_than_there_is);
+  harness_add ("/gone-before-its-events-are-opened",
+      test_gone_before_its_events_are_opened);
   harness_add ("/gone-before-it-is-mapped", test_gone_before_it_is_mapped);
   return g_test_run ();
 }

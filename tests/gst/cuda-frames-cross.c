@@ -87,6 +87,23 @@ check_format (
       g_str_equal (c->io_mode, "copy") ? N_FRAMES : 0);
 }
 
+/* Stays when it has sent all: events, and memory of legacy handles, end with
+ * their process. */
+static Pipeline *
+spawn_producer (const gchar *launch)
+{
+  return pipeline_spawn_all (
+      (const gchar *const[]){ launch, "appsrc ! fakesink", NULL });
+}
+
+static void
+wait_for_both (Pipeline *producer, Pipeline *consumer)
+{
+  pipeline_wait_ok (consumer);
+  pipeline_tell (producer, "quit");
+  pipeline_wait_ok (producer);
+}
+
 GST_START_TEST (what_comes_out_is_what_went_in)
 {
   const Case *c = &cases[__i__];
@@ -96,10 +113,9 @@ GST_START_TEST (what_comes_out_is_what_went_in)
 
   for (guint i = 0; i < G_N_ELEMENTS (formats); i++)
     add_chains (formats[i], c, p, s);
-  producer = pipeline_spawn ("%s", p->str);
+  producer = spawn_producer (p->str);
   consumer = pipeline_spawn ("%s", s->str);
-  pipeline_wait_ok (producer);
-  pipeline_wait_ok (consumer);
+  wait_for_both (producer, consumer);
   for (guint i = 0; i < G_N_ELEMENTS (formats); i++)
     check_format (formats[i], c, producer, consumer);
 }
@@ -110,20 +126,20 @@ GST_START_TEST (memory_of_the_cpu_is_brought_to_the_device)
 {
   g_autoptr (Pipeline) producer = NULL, consumer = NULL;
   const gchar *dir = pipeline_dir ();
-
-  producer = pipeline_spawn (SOURCE
+  g_autofree gchar *launch = g_strdup_printf (SOURCE
       "! identity name=out drop-allocation=true ! capssetter replace=true "
       "caps=\"video/x-raw"
       "(memory:CUDAMemory),format=%s,width=%d,height=%d,"
       "framerate=30/1\" ! xmemsink name=sink socket-path=%s/cpu "
       "sync=false wait-for-connection=true",
       N_FRAMES, "NV12", 335, 241, "NV12", 335, 241, dir);
+
+  producer = spawn_producer (launch);
   consumer = pipeline_spawn (
       "xmemsrc name=src socket-path=%s/cpu is-live=false delivery=every "
       "connection-timeout=0 ! cudadownload ! video/x-raw ! fakesink name=out",
       dir);
-  pipeline_wait_ok (producer);
-  pipeline_wait_ok (consumer);
+  wait_for_both (producer, consumer);
   pipeline_assert_same_frames (producer, "out", consumer, "out");
   fail_unless_equals_uint64 (
       pipeline_get_stat (producer, 0, "sink", "frames-copied"), N_FRAMES);
@@ -156,12 +172,12 @@ count_calls (const gchar *table, const gchar *thread, const gchar *function)
 }
 
 static Pipeline *
-spawn_counted (const gchar *table, const gchar *launch)
+spawn_counted (const gchar *table, const gchar *launch, gboolean stays)
 {
   Pipeline *pipeline;
 
   g_setenv ("FAKE_CUDA_TABLE", table, TRUE);
-  pipeline = pipeline_spawn ("%s", launch);
+  pipeline = stays ? spawn_producer (launch) : pipeline_spawn ("%s", launch);
   g_unsetenv ("FAKE_CUDA_TABLE");
   return pipeline;
 }
@@ -192,12 +208,11 @@ GST_START_TEST (streaming_threads_do_not_wait)
       "xmemsrc name=frames is-live=false delivery=every connection-timeout=0 "
       "socket-path=%s ! cudadownload ! video/x-raw ! fakesink name=out",
       path);
-  g_autoptr (Pipeline) producer = spawn_counted (p_table, p);
-  g_autoptr (Pipeline) consumer = spawn_counted (c_table, c);
+  g_autoptr (Pipeline) producer = spawn_counted (p_table, p, TRUE);
+  g_autoptr (Pipeline) consumer = spawn_counted (c_table, c, FALSE);
   guint64 n_segments;
 
-  pipeline_wait_ok (producer);
-  pipeline_wait_ok (consumer);
+  wait_for_both (producer, consumer);
   assert_never_waits (p_table, "video:src");
   assert_never_waits (c_table, "frames:src");
   fail_unless_equals_uint64 (

@@ -58,15 +58,31 @@ is_dying (pid_t pid)
 }
 
 /* What a process has that dies goes before its socket is closed, and its handles
- * lead nowhere: then the death is what there is to tell. */
-static int
-import_failed (
-    struct sub_link *link, pid_t pid, int r, struct xmem_error *error)
+ * lead nowhere. */
+static bool
+has_gone (struct sub_link *link, pid_t pid)
 {
   struct pollfd wait = { .fd = link->connection.fd, .events = POLLRDHUP };
 
-  if ((pid == 0 || !is_dying (pid)) && poll (&wait, 1, HANG_UP_MS) <= 0)
+  return (pid != 0 && is_dying (pid)) || poll (&wait, 1, HANG_UP_MS) > 0;
+}
+
+/* Who has gone writes nothing any more: there is nothing to wait for, and memory
+ * that came with a descriptor is still there. */
+static int
+import (struct sub_link *link, const struct xmem_cuda_share *share, int fd,
+    pid_t pid, const struct xmem_cuda_place *place,
+    struct xmem_cuda_memory **memory_out, struct xmem_error *error)
+{
+  int r = xmem_cuda_memory_import (
+      share, fd, (uint32_t) pid, place, link->cuda_complete, memory_out, error);
+
+  if (r == 0 || !has_gone (link, pid))
     return r;
+  if (xmem_cuda_memory_import (
+          share, fd, (uint32_t) pid, place, true, memory_out, NULL)
+      == 0)
+    return 0;
   return xmem_error_set (error, XMEM_GONE, 0,
       "the publisher has gone before its memory could be mapped");
 }
@@ -97,10 +113,9 @@ sub_cuda_import (struct sub_link *link, const struct xmem_wire_segment *m,
   if (link->get_cuda_context)
     place.context =
         link->get_cuda_context (place.device, &place.keeper, link->user_data);
-  r = xmem_cuda_memory_import (
-      &share, fd, (uint32_t) pid, &place, link->cuda_complete, &memory, error);
+  r = import (link, &share, fd, pid, &place, &memory, error);
   return r == 0 ? xmem_segment_wrap_cuda (memory, m->size, segment_out, error)
-                : import_failed (link, pid, r, error);
+                : r;
 }
 
 static struct xmem_cuda_memory *
