@@ -17,20 +17,17 @@ static void
 start_producer (struct player *producer, const char *address)
 {
   player_start (producer);
-  player_launch (
-      producer, SOURCE "xmemsink name=sink socket-path=%s sync=false", address);
-  player_tap (producer, "sink", PLAYER_LOOK_AWAY);
+  player_launch_sink (producer, SOURCE, address, "");
   player_set_state (producer, GST_STATE_PLAYING);
 }
 
 static void
 subscribe (struct player *consumer, const char *address, const char *properties)
 {
-  player_launch (consumer,
-      "xmemsrc name=src socket-path=%s is-live=false on-disconnect=eos %s ! "
-      "fakesink name=out sync=false",
-      address, properties);
-  player_tap (consumer, "out", PLAYER_LOOK_SUM);
+  g_autofree char *all =
+      g_strdup_printf ("name=src on-disconnect=eos %s", properties);
+
+  player_launch_source (consumer, address, all);
   player_set_state (consumer, GST_STATE_PLAYING);
 }
 

@@ -18,10 +18,7 @@ start_producer (
     struct player *producer, const char *address, const char *properties)
 {
   player_start (producer);
-  player_launch (producer,
-      ENDLESS "xmemsink name=sink socket-path=%s sync=false %s", address,
-      properties);
-  player_tap (producer, "sink", PLAYER_LOOK_AWAY);
+  player_launch_sink (producer, ENDLESS, address, properties);
   player_watch (producer, "sink");
   player_set_state (producer, GST_STATE_PLAYING);
 }
@@ -30,12 +27,11 @@ static void
 start_consumer (struct player *consumer, const char *name, const char *address,
     const char *properties)
 {
+  g_autofree char *all =
+      g_strdup_printf ("name=%s delivery=every %s", name, properties);
+
   player_start (consumer);
-  player_launch (consumer,
-      "xmemsrc name=%s socket-path=%s is-live=false delivery=every %s ! "
-      "fakesink name=out sync=false",
-      name, address, properties);
-  player_tap (consumer, "out", PLAYER_LOOK_SUM);
+  player_launch_source (consumer, address, all);
   player_set_state (consumer, GST_STATE_PLAYING);
   player_wait_count (consumer, "out", 1);
 }

@@ -114,10 +114,7 @@ start_producer (
     struct player *producer, const char *address, const char *properties)
 {
   player_start (producer);
-  player_launch (producer,
-      ENDLESS "xmemsink name=sink socket-path=%s sync=false %s", address,
-      properties);
-  player_tap (producer, "sink", PLAYER_LOOK_AWAY);
+  player_launch_sink (producer, ENDLESS, address, properties);
   player_set_state (producer, GST_STATE_PLAYING);
 }
 
@@ -125,12 +122,11 @@ static void
 start_consumer (
     struct player *consumer, const char *address, const char *properties)
 {
+  g_autofree char *all =
+      g_strdup_printf ("name=src on-disconnect=eos %s", properties);
+
   player_start (consumer);
-  player_launch (consumer,
-      "xmemsrc name=src socket-path=%s is-live=false on-disconnect=eos %s ! "
-      "fakesink name=out sync=false",
-      address, properties);
-  player_tap (consumer, "out", PLAYER_LOOK_SUM);
+  player_launch_source (consumer, address, all);
   player_set_state (consumer, GST_STATE_PLAYING);
 }
 

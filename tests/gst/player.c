@@ -144,6 +144,25 @@ player_launch (struct player *player, const char *format, ...)
   va_end (args);
 }
 
+void
+player_launch_sink (struct player *player, const char *source,
+    const char *address, const char *properties)
+{
+  player_launch (player, "%s xmemsink name=sink socket-path=%s sync=false %s",
+      source, address, properties);
+  player_tap (player, "sink", PLAYER_LOOK_AWAY);
+}
+
+void
+player_launch_source (
+    struct player *player, const char *address, const char *properties)
+{
+  player_launch (player,
+      "xmemsrc socket-path=%s is-live=false %s ! fakesink name=out sync=false",
+      address, properties);
+  player_tap (player, "out", PLAYER_LOOK_SUM);
+}
+
 GstStateChangeReturn
 player_set_state (struct player *player, GstState state)
 {

@@ -51,6 +51,14 @@ struct player player_another (const struct player *player, const char *line);
 void player_launch (struct player *player, const char *format, ...)
     G_GNUC_PRINTF (2, 3);
 
+/* What stands before a sink, "sink", that publishes at the address; its frames
+ * are counted. And a source, which properties name, with what stands behind it,
+ * "out", whose frames are summed. */
+void player_launch_sink (struct player *player, const char *source,
+    const char *address, const char *properties);
+void player_launch_source (
+    struct player *player, const char *address, const char *properties);
+
 /* Launches and sets it to PLAYING, without waiting for that. */
 void player_play (struct player *player, const char *format, ...)
     G_GNUC_PRINTF (2, 3);

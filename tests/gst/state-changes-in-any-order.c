@@ -19,9 +19,7 @@
 static void
 launch_producer (struct player *producer, const char *address)
 {
-  player_launch (
-      producer, SOURCE "xmemsink name=sink socket-path=%s sync=false", address);
-  player_tap (producer, "sink", PLAYER_LOOK_AWAY);
+  player_launch_sink (producer, SOURCE, address, "");
 }
 
 static void

@@ -79,9 +79,10 @@ import (struct sub_link *link, const struct xmem_cuda_share *share, int fd,
 
   if (r == 0 || !has_gone (link, pid))
     return r;
-  if (xmem_cuda_memory_import (
-          share, fd, (uint32_t) pid, place, true, memory_out, NULL)
-      == 0)
+  if (!link->cuda_complete
+      && xmem_cuda_memory_import (
+             share, fd, (uint32_t) pid, place, true, memory_out, NULL)
+             == 0)
     return 0;
   return xmem_error_set (error, XMEM_GONE, 0,
       "the publisher has gone before its memory could be mapped");
